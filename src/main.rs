@@ -1,0 +1,2 @@
+//! The `forecourt` binary.
+fn main() {}
