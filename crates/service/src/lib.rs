@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What every process of the house needs, whichever room it is: settings, logs, metrics, health, shutdown, a clock,
+//! mail, and the embedded Postgres. It knows nothing of charging, and no SQL.
+
+pub mod clock;
+pub mod config;
+pub mod health;
+pub mod logging;
+pub mod mail;
+pub mod postgres;
+pub mod shutdown;
