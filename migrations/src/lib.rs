@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The one schema: numbered SQL files, embedded, applied forward only. Queries live in `store`, not here.
+
+use sqlx::{Connection, PgConnection, migrate::Migrator};
+
+/// Everything in `sql/`, in order. Roles are not among them: they belong to the cluster.
+pub static MIGRATOR: Migrator = sqlx::migrate!("./sql/numbered");
+
+const ROLES: &str = include_str!("../sql/roles.sql");
+
+/// Any number will do, as long as every process takes the same one.
+const ROLES_LOCK: i64 = 0x466f_7265_636f_7572;
+
+/// Applies what is missing and renews roles, grants and row policies. Safe to run from several processes at once.
+///
+/// The connection's user must own the database; the rooms themselves never need to.
+pub async fn run(connection: &mut PgConnection) -> Result<(), sqlx::migrate::MigrateError> {
+    MIGRATOR.run(&mut *connection).await?;
+    let mut roles = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(ROLES_LOCK)
+        .execute(&mut *roles)
+        .await?;
+    sqlx::raw_sql(ROLES).execute(&mut *roles).await?;
+    roles.commit().await?;
+    Ok(())
+}
+
+/// The numbered migrations that this binary brings and the database lacks; a server refuses to start on any.
+pub async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let known: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    let applied: Vec<i64> = if known {
+        sqlx::query_scalar("select version from _sqlx_migrations where success")
+            .fetch_all(connection)
+            .await?
+    } else {
+        Vec::new()
+    };
+    let missing = MIGRATOR
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version));
+    Ok(missing
+        .map(|migration| format!("{:04} {}", migration.version, migration.description))
+        .collect())
+}

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The one schema in Rust: rows, queries, units, ids and [`Scope`]. All SQL of the product is in this crate.
+//!
+//! One file per table or per question that people ask. A query is a function that takes a connection; a query whose
+//! rows belong to a site takes a [`Scoped`] transaction, which nothing but a [`Scope`] can open.
+
+pub mod commands;
+pub mod copy;
+pub mod error;
+pub mod events;
+pub mod id_tokens;
+pub mod ids;
+pub mod ingest;
+pub mod lookup;
+pub mod partitions;
+pub mod pool;
+pub mod presence;
+pub mod refusals;
+pub mod scope;
+pub mod secrets;
+pub mod sites;
+pub mod stations;
+
+pub use error::{Error, Result};
+pub use pool::{Pool, Room};
+pub use scope::{Scope, Scoped};

@@ -1,0 +1,365 @@
+//! Everything that stations say, written for many of them in one commit. Nothing here decides; `csms` does.
+//!
+//! A [`Batch`] holds at most one message of a station, so that no row of it depends on another.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::Result;
+use crate::copy::Rows;
+
+mod meter;
+mod transactions;
+
+pub use meter::MeterRow;
+pub use transactions::{OddStop, Start, Started, Stop};
+
+/// Who called whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The station called us.
+    In,
+    /// We called the station.
+    Out,
+}
+
+/// One CALL with its answer.
+#[derive(Debug, Clone)]
+pub struct MessageRow {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// When the CALL came or went.
+    pub received_at: DateTime<Utc>,
+    /// The station.
+    pub station_id: Uuid,
+    /// Who called.
+    pub direction: Direction,
+    /// The CALL's id, verbatim.
+    pub message_id: String,
+    /// The CALL's action, verbatim; empty for a frame that could not be read.
+    pub action: String,
+    /// The CALL's payload, or the whole frame if it could not be read.
+    pub payload: String,
+    /// The answer's payload.
+    pub answer: Option<String>,
+    /// The code, if the answer is a CALLERROR.
+    pub error_code: Option<String>,
+    /// When it was answered.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// What was mended or found wanting.
+    pub findings: Option<String>,
+}
+
+/// The state of a connector, as just said.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The station.
+    pub station_id: Uuid,
+    /// 1.6: the connectorId; 0 is the station itself.
+    pub evse: i32,
+    /// 1.6: always 1, but for connectorId 0.
+    pub connector: i32,
+    /// Verbatim.
+    pub status: String,
+    /// Verbatim; `NoError` when nothing is wrong.
+    pub error_code: String,
+    /// The vendor's own code.
+    pub vendor_error_code: Option<String>,
+    /// The charger's remark.
+    pub info: Option<String>,
+    /// The charger's time, or ours if it gave none that can be believed.
+    pub at: DateTime<Utc>,
+    /// Our time.
+    pub received_at: DateTime<Utc>,
+}
+
+/// What a station says of itself when it boots.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// The station.
+    pub station_id: Uuid,
+    /// chargePointVendor.
+    pub vendor: Option<String>,
+    /// chargePointModel.
+    pub model: Option<String>,
+    /// The charge point's serial, or the box's.
+    pub serial: Option<String>,
+    /// firmwareVersion.
+    pub firmware: Option<String>,
+    /// Whether we accepted it.
+    pub accepted: bool,
+    /// Our time.
+    pub received_at: DateTime<Utc>,
+}
+
+/// A signed reading, as the charger wrote it.
+#[derive(Debug, Clone)]
+pub struct SignedReading {
+    /// The station.
+    pub station_id: Uuid,
+    /// 1.6: the connectorId.
+    pub evse: i32,
+    /// 1.6: always 1.
+    pub connector: i32,
+    /// The charger's time.
+    pub at: DateTime<Utc>,
+    /// One of the type `reading_context`.
+    pub context: &'static str,
+    /// What it measures, verbatim.
+    pub measurand: String,
+    /// To the letter.
+    pub value: String,
+    /// The transaction, if it is known.
+    pub transaction_id: Option<Uuid>,
+    /// Our time.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Something that others want to hear of.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Our time.
+    pub at: DateTime<Utc>,
+    /// `transaction.started`, `connector.status`, …
+    pub kind: &'static str,
+    /// Whose rows it is about.
+    pub site_id: Option<Uuid>,
+    /// At which station.
+    pub station_id: Uuid,
+    /// The session it is about.
+    pub subject: Option<Uuid>,
+    /// A few words more.
+    pub detail: Value,
+}
+
+/// Rows of many stations that become durable together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The message log.
+    pub messages: Vec<MessageRow>,
+    /// Wide meter values. Rows of equal key must have been merged.
+    pub meter: Vec<MeterRow>,
+    /// Signed readings.
+    pub signed: Vec<SignedReading>,
+    /// Transactions that began.
+    pub starts: Vec<Start>,
+    /// Transactions that ended.
+    pub stops: Vec<Stop>,
+    /// Stops that fit no transaction, or contradict one.
+    pub odd_stops: Vec<OddStop>,
+    /// Ended transactions whose late meter values change the session's figures.
+    pub late: Vec<Uuid>,
+    /// Connector states.
+    pub statuses: Vec<Status>,
+    /// Boots.
+    pub boots: Vec<Boot>,
+    /// The outbox.
+    pub events: Vec<EventRow>,
+}
+
+impl Batch {
+    /// Takes over all rows of `other`.
+    pub fn append(&mut self, mut other: Batch) {
+        self.messages.append(&mut other.messages);
+        self.meter.append(&mut other.meter);
+        self.signed.append(&mut other.signed);
+        self.starts.append(&mut other.starts);
+        self.stops.append(&mut other.stops);
+        self.odd_stops.append(&mut other.odd_stops);
+        self.late.append(&mut other.late);
+        self.statuses.append(&mut other.statuses);
+        self.boots.append(&mut other.boots);
+        self.events.append(&mut other.events);
+    }
+}
+
+/// Writes the batch and commits it. Answers what became of each start, in no order.
+///
+/// After an error nothing of the batch was written, unless the commit itself broke: then nobody knows, and the caller must
+/// treat it as not written (every row has a natural key, so writing it again does no harm).
+pub async fn commit(db: &mut PgConnection, batch: &Batch) -> Result<Vec<Started>> {
+    let mut tx = db.begin().await?;
+    copy_messages(&mut tx, &batch.messages).await?;
+    meter::upsert(&mut tx, &batch.meter).await?;
+    insert_signed(&mut tx, &batch.signed).await?;
+    let started = transactions::start(&mut tx, &batch.starts).await?;
+    transactions::stop(&mut tx, &batch.stops).await?;
+    transactions::keep_odd(&mut tx, &batch.odd_stops).await?;
+    transactions::close_sessions(&mut tx, &batch.stops, &batch.late).await?;
+    write_statuses(&mut tx, &batch.statuses).await?;
+    write_boots(&mut tx, &batch.boots).await?;
+    insert_events(&mut tx, &batch.events).await?;
+    tx.commit().await?;
+    Ok(started)
+}
+
+/// Adds rows to the message log.
+pub(crate) async fn copy_messages(db: &mut PgConnection, messages: &[MessageRow]) -> Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::new(11);
+    for message in messages {
+        rows.row();
+        rows.uuid(message.id);
+        rows.time(message.received_at);
+        rows.uuid(message.station_id);
+        rows.text(match message.direction {
+            Direction::In => "in",
+            Direction::Out => "out",
+        });
+        rows.text(&message.message_id);
+        rows.text(&message.action);
+        rows.text(&message.payload);
+        rows.text_or_null(message.answer.as_deref());
+        rows.text_or_null(message.error_code.as_deref());
+        match message.answered_at {
+            Some(at) => rows.time(at),
+            None => rows.null(),
+        }
+        rows.text_or_null(message.findings.as_deref());
+    }
+    rows.copy_into(
+        db,
+        "copy ocpp_messages (id, received_at, station_id, direction, message_id, action, payload, answer, error_code, \
+         answered_at, findings) from stdin (format binary)",
+    )
+    .await?;
+    Ok(())
+}
+
+async fn insert_signed(db: &mut PgConnection, signed: &[SignedReading]) -> Result<()> {
+    for reading in signed {
+        sqlx::query!(
+            "insert into signed_meter_values
+               (station_id, at, evse, connector, context, sha256, value, measurand, transaction_id, received_at)
+             values ($1, $2, $3, $4, $5::text::reading_context, $6, $7, $8, $9, $10)
+             on conflict do nothing",
+            reading.station_id,
+            reading.at,
+            reading.evse,
+            reading.connector,
+            reading.context,
+            &crate::secrets::sha256(reading.value.as_bytes())[..],
+            reading.value,
+            reading.measurand,
+            reading.transaction_id,
+            reading.received_at
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Live state follows arrival; history keeps changes only, since chargers repeat themselves (quirk 41).
+async fn write_statuses(db: &mut PgConnection, statuses: &[Status]) -> Result<()> {
+    if statuses.is_empty() {
+        return Ok(());
+    }
+    let stations: Vec<Uuid> = statuses.iter().map(|status| status.station_id).collect();
+    let evses: Vec<i32> = statuses.iter().map(|status| status.evse).collect();
+    let connectors: Vec<i32> = statuses.iter().map(|status| status.connector).collect();
+    let words: Vec<String> = statuses
+        .iter()
+        .map(|status| status.status.clone())
+        .collect();
+    let errors: Vec<String> = statuses
+        .iter()
+        .map(|status| status.error_code.clone())
+        .collect();
+    let vendor: Vec<Option<String>> = statuses
+        .iter()
+        .map(|status| status.vendor_error_code.clone())
+        .collect();
+    let infos: Vec<Option<String>> = statuses.iter().map(|status| status.info.clone()).collect();
+    let times: Vec<DateTime<Utc>> = statuses.iter().map(|status| status.at).collect();
+    let received: Vec<DateTime<Utc>> = statuses.iter().map(|status| status.received_at).collect();
+    sqlx::query!(
+        "with said as (
+           select * from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                $8::timestamptz[], $9::timestamptz[])
+             as said (station_id, evse, connector, status, error_code, vendor_error_code, info, at, received_at)),
+         changed as (
+           insert into connector_history
+             (station_id, evse, connector, status, error_code, vendor_error_code, info, at, received_at)
+           select said.* from said left join connectors c using (station_id, evse, connector)
+           where (c.status, c.error_code, c.vendor_error_code, c.info)
+             is distinct from (said.status, said.error_code, said.vendor_error_code, said.info))
+         insert into connectors
+           (station_id, evse, connector, status, error_code, vendor_error_code, info, at, received_at)
+         select * from said
+         on conflict (station_id, evse, connector) do update set
+           status = excluded.status, error_code = excluded.error_code, info = excluded.info,
+           vendor_error_code = excluded.vendor_error_code, at = excluded.at, received_at = excluded.received_at",
+        &stations,
+        &evses,
+        &connectors,
+        &words,
+        &errors,
+        &vendor as &[Option<String>],
+        &infos as &[Option<String>],
+        &times,
+        &received
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn write_boots(db: &mut PgConnection, boots: &[Boot]) -> Result<()> {
+    if boots.is_empty() {
+        return Ok(());
+    }
+    let column =
+        |of: fn(&Boot) -> &Option<String>| boots.iter().map(of).cloned().collect::<Vec<_>>();
+    let stations: Vec<Uuid> = boots.iter().map(|boot| boot.station_id).collect();
+    let accepted: Vec<bool> = boots.iter().map(|boot| boot.accepted).collect();
+    let received: Vec<DateTime<Utc>> = boots.iter().map(|boot| boot.received_at).collect();
+    sqlx::query!(
+        "update stations s set
+           vendor = said.vendor, model = said.model, serial = said.serial, firmware = said.firmware,
+           last_boot_at = said.received_at,
+           first_accepted_at = coalesce(s.first_accepted_at, case when said.accepted then said.received_at end)
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[])
+           as said (station_id, vendor, model, serial, firmware, accepted, received_at)
+         where s.id = said.station_id",
+        &stations,
+        &column(|boot| &boot.vendor) as &[Option<String>],
+        &column(|boot| &boot.model) as &[Option<String>],
+        &column(|boot| &boot.serial) as &[Option<String>],
+        &column(|boot| &boot.firmware) as &[Option<String>],
+        &accepted,
+        &received
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn insert_events(db: &mut PgConnection, events: &[EventRow]) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let times: Vec<DateTime<Utc>> = events.iter().map(|event| event.at).collect();
+    let kinds: Vec<String> = events.iter().map(|event| event.kind.to_owned()).collect();
+    let sites: Vec<Option<Uuid>> = events.iter().map(|event| event.site_id).collect();
+    let stations: Vec<Uuid> = events.iter().map(|event| event.station_id).collect();
+    let subjects: Vec<Option<Uuid>> = events.iter().map(|event| event.subject).collect();
+    let details: Vec<Value> = events.iter().map(|event| event.detail.clone()).collect();
+    sqlx::query!(
+        "insert into events (at, kind, site_id, station_id, subject, detail)
+         select * from unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::jsonb[])",
+        &times,
+        &kinds,
+        &sites as &[Option<Uuid>],
+        &stations,
+        &subjects as &[Option<Uuid>],
+        &details
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Connections to Postgres: each room has a pool and a role of its own.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::Result;
+
+/// A room's connections.
+pub type Pool = sqlx::PgPool;
+
+/// Who is asking; decides the role that Postgres sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Chargers in.
+    Csms,
+    /// People in; row policies apply.
+    Portal,
+    /// Money, retention, mail.
+    Billing,
+    /// Migrations and the command line: the database's owner.
+    Owner,
+}
+
+impl Room {
+    /// The Postgres role, if the room has one of its own.
+    pub fn role(self) -> Option<&'static str> {
+        match self {
+            Room::Csms => Some("forecourt_csms"),
+            Room::Portal => Some("forecourt_portal"),
+            Room::Billing => Some("forecourt_billing"),
+            Room::Owner => None,
+        }
+    }
+}
+
+/// How to reach the database at `url` as `room`.
+pub fn options(url: &str, room: Room) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name(room.role().unwrap_or("forecourt"))
+        .statement_cache_capacity(256);
+    Ok(match room.role() {
+        Some(role) => options.options([("role", role)]),
+        None => options,
+    })
+}
+
+/// A pool of at most `size` connections. It connects when first used, so that a server can start before its database.
+pub fn connect(url: &str, room: Room, size: u32) -> Result<Pool> {
+    Ok(PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(5))
+        .idle_timeout(Duration::from_secs(600))
+        .connect_lazy_with(options(url, room)?))
+}

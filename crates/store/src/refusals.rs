@@ -1,0 +1,76 @@
+//! Why chargers could not connect: an operator must see it without reading logs.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::Result;
+
+/// A handshake that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the charger called itself, cleaned of unprintable characters.
+    pub identity: String,
+    /// Which rule refused it, as a word: `unknown_station`, `wrong_password`, …
+    pub reason: String,
+    /// The same for a person, with what to do.
+    pub detail: String,
+    /// From where.
+    pub address: String,
+    /// How often since the last write.
+    pub attempts: i64,
+}
+
+/// Adds refusals to the list; identity and reason stand in it once.
+pub async fn record(db: &mut PgConnection, refusals: &[Refusal], at: DateTime<Utc>) -> Result<()> {
+    let column = |of: fn(&Refusal) -> &String| refusals.iter().map(of).cloned().collect::<Vec<_>>();
+    let attempts: Vec<i64> = refusals.iter().map(|refusal| refusal.attempts).collect();
+    sqlx::query!(
+        "insert into refusals as r (identity, reason, detail, address, attempts, first_at, last_at)
+         select ask.*, $6, $6
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+           as ask (identity, reason, detail, address, attempts)
+         on conflict (identity, reason) do update set
+           detail = excluded.detail, address = excluded.address, last_at = excluded.last_at,
+           attempts = r.attempts + excluded.attempts",
+        &column(|refusal| &refusal.identity),
+        &column(|refusal| &refusal.reason),
+        &column(|refusal| &refusal.detail),
+        &column(|refusal| &refusal.address),
+        &attempts,
+        at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A line of the list that operators see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What the charger called itself.
+    pub identity: String,
+    /// Which rule refused it.
+    pub reason: String,
+    /// The same for a person.
+    pub detail: String,
+    /// From where it last tried.
+    pub address: String,
+    /// How often it tried.
+    pub attempts: i64,
+    /// When it first tried.
+    pub first_at: DateTime<Utc>,
+    /// When it last tried.
+    pub last_at: DateTime<Utc>,
+}
+
+/// The refusals, last first. They belong to no site: only a reader of all sites may ask.
+pub async fn list(db: &mut PgConnection, limit: i64) -> Result<Vec<Listed>> {
+    Ok(sqlx::query_as!(
+        Listed,
+        "select identity, reason, detail, address, attempts, first_at, last_at
+         from refusals order by last_at desc limit $1",
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}

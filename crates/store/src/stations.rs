@@ -1,0 +1,199 @@
+//! Stations: what is registered, and what an operator may change. What changes by the minute is in `presence`.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Error, Result, ids};
+
+/// Whether a station is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Served.
+    Accepted,
+    /// Held until an operator decides.
+    Pending,
+    /// Told to go away.
+    Rejected,
+}
+
+impl Registration {
+    /// As stored and as the API says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Registration::Accepted => "accepted",
+            Registration::Pending => "pending",
+            Registration::Rejected => "rejected",
+        }
+    }
+
+    /// The reverse of [`Registration::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Registration::Accepted,
+            Registration::Pending,
+            Registration::Rejected,
+        ]
+        .into_iter()
+        .find(|registration| registration.as_str() == text)
+    }
+}
+
+/// What the csms must know of a station before it says a word.
+#[derive(Debug, Clone)]
+pub struct Station {
+    /// Its id.
+    pub id: Uuid,
+    /// As registered; the wire may spell it in another case.
+    pub identity: String,
+    /// Where it stands, if anybody said.
+    pub site_id: Option<Uuid>,
+    /// Whether it is served.
+    pub registration: Registration,
+    /// OCPP security profile, 0 to 3.
+    pub security_profile: i16,
+    /// argon2, PHC form.
+    pub password_hash: Option<String>,
+    /// Per-station switches.
+    pub options: Options,
+    /// When it was first accepted; before that its clock is not believed.
+    pub first_accepted_at: Option<DateTime<Utc>>,
+}
+
+/// Per-station switches, stored as one JSON object; absent means off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Serve it as OCPP 1.6 when it offers no subprotocol.
+    pub assume_16: bool,
+    /// Write its Heartbeats to the message log as well.
+    pub log_heartbeats: bool,
+    /// Answer findings of `check()` with CALLERROR instead of a note.
+    pub strict: bool,
+}
+
+/// One station as the database has it; [`Station`] after the words are understood.
+pub(crate) struct StationRow {
+    pub id: Uuid,
+    pub identity: String,
+    pub site_id: Option<Uuid>,
+    pub registration: String,
+    pub security_profile: i16,
+    pub password_hash: Option<String>,
+    pub options: Value,
+    pub first_accepted_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<StationRow> for Station {
+    type Error = Error;
+
+    fn try_from(row: StationRow) -> Result<Self> {
+        let corrupt = |column, value| Error::Corrupt {
+            table: "stations",
+            column,
+            row: row.identity.clone(),
+            value,
+        };
+        let registration = Registration::parse(&row.registration)
+            .ok_or_else(|| corrupt("registration", row.registration.clone()))?;
+        let options = serde_json::from_value(row.options.clone())
+            .map_err(|_| corrupt("options", row.options.to_string()))?;
+        Ok(Station {
+            id: row.id,
+            identity: row.identity,
+            site_id: row.site_id,
+            registration,
+            security_profile: row.security_profile,
+            password_hash: row.password_hash,
+            options,
+            first_accepted_at: row.first_accepted_at,
+        })
+    }
+}
+
+/// A station to be registered.
+#[derive(Debug, Clone)]
+pub struct NewStation<'a> {
+    /// The last segment of its URL.
+    pub identity: &'a str,
+    /// Where it stands.
+    pub site_id: Option<Uuid>,
+    /// Whether it is served at once.
+    pub registration: Registration,
+    /// OCPP security profile, 0 to 3.
+    pub security_profile: i16,
+    /// argon2, PHC form.
+    pub password_hash: Option<&'a str>,
+}
+
+/// Registers a station; [`Error::Conflict`] `stations_identity_key` if the identity is taken in any case.
+/// What was refused under that identity is forgotten: it is no longer unknown.
+pub async fn add(
+    db: &mut PgConnection,
+    station: &NewStation<'_>,
+    now: DateTime<Utc>,
+) -> Result<Uuid> {
+    let id = ids::new_id(now);
+    sqlx::query!(
+        "with known as (delete from refusals where lower(identity) = lower($2))
+         insert into stations (id, identity, site_id, registration, security_profile, password_hash, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        station.identity,
+        station.site_id,
+        station.registration.as_str(),
+        station.security_profile,
+        station.password_hash,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(id)
+}
+
+/// What an operator changes; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct StationChange<'a> {
+    /// Move it to a site. Its history stays where it happened.
+    pub site_id: Option<Uuid>,
+    /// Accept, hold or reject it.
+    pub registration: Option<Registration>,
+    /// OCPP security profile, 0 to 3.
+    pub security_profile: Option<i16>,
+    /// A new password, argon2, PHC form.
+    pub password_hash: Option<&'a str>,
+    /// All switches anew.
+    pub options: Option<&'a Options>,
+}
+
+/// Changes a station and tells the csms; `None` if there is none of that identity.
+pub async fn change(
+    db: &mut PgConnection,
+    identity: &str,
+    change: &StationChange<'_>,
+) -> Result<Option<Uuid>> {
+    let options = change
+        .options
+        .map(|options| serde_json::to_value(options).expect("a struct of booleans is always JSON"));
+    Ok(sqlx::query_scalar!(
+        r#"with changed as (
+             update stations set
+               site_id = coalesce($2, site_id),
+               registration = coalesce($3, registration),
+               security_profile = coalesce($4, security_profile),
+               password_hash = coalesce($5, password_hash),
+               options = coalesce($6, options)
+             where lower(identity) = lower($1)
+             returning id)
+           select id as "id!" from changed, pg_notify('forecourt_stations', id::text)"#,
+        identity,
+        change.site_id,
+        change.registration.map(Registration::as_str),
+        change.security_profile,
+        change.password_hash,
+        options
+    )
+    .fetch_optional(db)
+    .await?)
+}

@@ -1,0 +1,74 @@
+-- Roles, grants and row policies; run after the numbered migrations, as often as one likes, under an advisory lock.
+-- Roles belong to the cluster and not to one database, which is why they are no migration.
+
+do $$
+declare room text;
+begin
+    foreach room in array array['forecourt_csms', 'forecourt_portal', 'forecourt_billing'] loop
+        if not exists (select from pg_roles where rolname = room) then
+            execute format('create role %I login nobypassrls', room);
+        end if;
+        execute format('grant %I to current_user', room);
+    end loop;
+end $$;
+
+grant usage on schema public to forecourt_csms, forecourt_portal, forecourt_billing;
+grant select, insert, update, delete on all tables in schema public to forecourt_csms, forecourt_billing;
+grant usage on all sequences in schema public to forecourt_csms, forecourt_portal, forecourt_billing;
+
+-- The portal reads everything (behind row policies) and writes what people own.
+grant select on all tables in schema public to forecourt_portal;
+grant insert, update, delete on
+    sites, users, site_memberships, sign_in_codes, logins, api_keys, mail_outbox, id_tokens, refusals
+    to forecourt_portal;
+grant insert on audit_log, commands, events, jobs, stations to forecourt_portal;
+grant update on stations, commands to forecourt_portal;
+-- What is written of the past stays written.
+revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
+
+alter role forecourt_portal set statement_timeout = '30s';
+
+-- The second wall: without a scope the portal's role sees no row that belongs to a site.
+-- `forecourt.sites` is '*' (all), or a list of site ids; set per transaction by store::Scope.
+create or replace function scope_allows(site uuid) returns boolean
+language sql stable parallel safe as $$
+    select case coalesce(current_setting('forecourt.sites', true), '')
+        when '*' then true
+        when '' then false
+        else site = any (string_to_array(current_setting('forecourt.sites', true), ',')::uuid[])
+    end
+$$;
+
+create or replace function scope_allows_station(station uuid) returns boolean
+language sql stable parallel safe as $$
+    select coalesce(current_setting('forecourt.sites', true), '') = '*'
+        or exists (select from stations s where s.id = station and scope_allows(s.site_id))
+$$;
+
+set client_min_messages = warning;
+do $$
+declare
+    t text;
+    by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
+                            'energy_hourly', 'sessions_daily'];
+    by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
+                               'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages'];
+begin
+    foreach t in array by_site || by_station loop
+        execute format('alter table %I enable row level security', t);
+        execute format('drop policy if exists rooms on %I', t);
+        execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
+        execute format('drop policy if exists scoped on %I', t);
+        execute format('create policy scoped on %I to forecourt_portal using (%s)', t,
+            case when t = any (by_site) then 'scope_allows(site_id)' else 'scope_allows_station(station_id)' end);
+    end loop;
+    -- A partition read by its own name would pass by the policies of its parent.
+    for t in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid loop
+        execute format('revoke all on %I from forecourt_portal', t);
+    end loop;
+    execute 'alter table sites enable row level security';
+    execute 'drop policy if exists rooms on sites';
+    execute 'create policy rooms on sites to forecourt_csms, forecourt_billing using (true)';
+    execute 'drop policy if exists scoped on sites';
+    execute 'create policy scoped on sites to forecourt_portal using (scope_allows(id))';
+end $$;
