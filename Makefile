@@ -1,0 +1,33 @@
+# The house's commands. `make help` lists them; CI calls the same ones (.ci/run).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check sqlx bench chaos fuzz
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing on Debian 12 or later; says what to do by hand elsewhere
+	@scripts/setup dev
+
+run: ## Start everything with demo data and six simulated chargers: http://127.0.0.1:8080
+	@scripts/setup run
+	@echo '==> Building (the first time takes some minutes)'
+	@cargo build --quiet --bin forecourt
+	@FORECOURT_DEMO=1 cargo run --quiet --bin forecourt -- demo
+
+test: ## Run every test: pure, wire, database, browser, third-party client
+	@scripts/setup dev
+	cargo nextest run --workspace
+
+check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmware without std
+	@scripts/setup dev
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+	cargo deny --offline check licenses bans sources
+	scripts/sqlx --check
+	cargo check --package evse-core --target riscv32imc-unknown-none-elf
+
+sqlx: ## Renew crates/store/.sqlx after a query or a migration has changed
+	scripts/sqlx
