@@ -1,5 +1,6 @@
 //! The one schema: numbered SQL files, embedded, applied forward only. Queries live in `store`, not here.
 
+use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, migrate::Migrator};
 
 /// Everything in `sql/`, in order. Roles are not among them: they belong to the cluster.
@@ -23,6 +24,16 @@ pub async fn run(connection: &mut PgConnection) -> Result<(), sqlx::migrate::Mig
     sqlx::raw_sql(ROLES).execute(&mut *roles).await?;
     roles.commit().await?;
     Ok(())
+}
+
+/// A short name for exactly this schema: it changes with every migration and with the roles.
+pub fn fingerprint() -> String {
+    let mut digest = Sha256::new();
+    for migration in MIGRATOR.iter() {
+        digest.update(&migration.checksum);
+    }
+    digest.update(ROLES);
+    hex::encode(&digest.finalize()[..8])
 }
 
 /// The numbered migrations that this binary brings and the database lacks; a server refuses to start on any.

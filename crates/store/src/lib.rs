@@ -19,6 +19,8 @@ pub mod scope;
 pub mod secrets;
 pub mod sites;
 pub mod stations;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use error::{Error, Result};
 pub use pool::{Pool, Room};

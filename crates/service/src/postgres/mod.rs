@@ -227,6 +227,7 @@ pub struct Cluster {
     pid: watch::Receiver<Option<u32>>,
     /// Dropping it tells the supervisor to stop the server.
     stop: DropGuard,
+    leave: CancellationToken,
     supervisor: JoinHandle<()>,
 }
 
@@ -256,15 +257,22 @@ impl Cluster {
         };
         let postmaster = launch.adopt_or_spawn().await?;
         let (announce, pid) = watch::channel(Some(postmaster.pid()));
-        let stop = CancellationToken::new();
+        let (stop, leave) = (CancellationToken::new(), CancellationToken::new());
         Ok(Self {
             address: Address {
                 socket: postmaster.socket().to_owned(),
             },
             base: launch.place.base.clone(),
             pid,
-            supervisor: tokio::spawn(supervise(launch, postmaster, announce, stop.clone())),
+            supervisor: tokio::spawn(supervise(
+                launch,
+                postmaster,
+                announce,
+                stop.clone(),
+                leave.clone(),
+            )),
             stop: stop.drop_guard(),
+            leave,
         })
     }
 
@@ -288,6 +296,15 @@ impl Cluster {
         *self.pid.borrow()
     }
 
+    /// Lets the server run on without this process. Whoever starts or attaches to the same folder finds it.
+    pub async fn leave_running(self) -> Address {
+        self.leave.cancel();
+        if let Err(error) = self.supervisor.await {
+            tracing::error!(%error, "the database's supervisor broke");
+        }
+        self.address
+    }
+
     /// Stops the server (fast: open transactions are rolled back) and waits until its files are closed.
     pub async fn stop(self) {
         drop(self.stop);
@@ -295,6 +312,11 @@ impl Cluster {
             tracing::error!(%error, "the database's supervisor broke");
         }
     }
+}
+
+/// The folder of the data folder's cluster, running or not, if there is one and it is ours.
+pub fn base(data: &Path) -> Option<PathBuf> {
+    Place::find(data).ok().flatten().map(|place| place.base)
 }
 
 /// Finds the running cluster of the data folder `data`; never makes or starts one.
@@ -372,9 +394,11 @@ async fn supervise(
     mut postmaster: Postmaster,
     announce: watch::Sender<Option<u32>>,
     stop: CancellationToken,
+    leave: CancellationToken,
 ) {
     loop {
         tokio::select! {
+            () = leave.cancelled() => return postmaster.leave(),
             () = stop.cancelled() => return postmaster.stop().await,
             reason = postmaster.exited() => {
                 announce.send_replace(None);

@@ -197,6 +197,11 @@ impl Postmaster {
         }
     }
 
+    /// Lets it run on by itself.
+    pub fn leave(mut self) {
+        self.over = true;
+    }
+
     fn signal(&self, signal: Signal) {
         let Ok(pid) = i32::try_from(self.pid) else {
             return;
