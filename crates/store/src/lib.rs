@@ -17,6 +17,7 @@ pub mod presence;
 pub mod refusals;
 pub mod scope;
 pub mod secrets;
+pub mod sessions;
 pub mod sites;
 pub mod stations;
 #[cfg(any(test, feature = "testing"))]
