@@ -4,6 +4,7 @@
 //! rows belong to a site takes a [`Scoped`] transaction, which nothing but a [`Scope`] can open.
 
 pub mod commands;
+pub mod connectors;
 pub mod copy;
 pub mod error;
 pub mod events;
@@ -11,6 +12,7 @@ pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
 pub mod lookup;
+pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod presence;
