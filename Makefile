@@ -25,7 +25,7 @@ check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmw
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	cargo deny --offline check licenses bans sources
+	cargo deny check licenses bans sources
 	scripts/sqlx --check
 	cargo check --package evse-core --target riscv32imc-unknown-none-elf
 
