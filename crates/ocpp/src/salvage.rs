@@ -38,6 +38,12 @@ pub fn decode<T: DeserializeOwned>(payload: &str) -> Result<T, CallError> {
         })
 }
 
+/// Writes a payload as JSON text, for [`crate::Link::answer`] and [`crate::Link::call`].
+pub fn encode<T: Serialize>(payload: &T) -> String {
+    serde_json::to_string(payload)
+        .expect("generated types have text keys and finite numbers, so they are always JSON")
+}
+
 /// Half a surrogate pair is no text; each becomes U+FFFD. `None` if there is none.
 fn mend_escapes(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len());
