@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Simulated charge points on the firmware's own core, for tests, demos and load: one [`station`] with a
+//! physical meter, a [`swarm`] of thousands, the [`floor`] servers they are measured against, and demo [`history`].
+//! Not here: a database. What a charger knows, it knows from its meter and from the server's answers.
+
+pub mod clock;
+pub mod fault;
+pub mod floor;
+pub mod ledger;
+pub mod physics;
+pub mod run;
+pub mod socket;
+pub mod station;
+pub mod swarm;
+pub mod trace;
+
+pub use clock::Speed;
+pub use physics::{Supply, Vehicle, vehicle};
+pub use station::{Controls, Options, Session, Station, StationEvent, Until};

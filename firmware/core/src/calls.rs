@@ -1,0 +1,255 @@
+//! The server's requests and our answers to them.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    config::Key,
+    connector::Right,
+    io::{Event, Outputs, RebootKind},
+    ocpp::{
+        frame,
+        msg16::{
+            Availability, ChangeAvailability, ChangeConfiguration, Context, ErrorCode,
+            GetConfiguration, Reason, RemoteStartTransaction, RemoteStopTransaction, Reset,
+            ResetType, Status, StatusConf, TriggerMessage, UnlockConnector,
+        },
+    },
+    outbox::{Purpose, Request},
+    point::{ChargePoint, json},
+    time::Millis,
+};
+
+/// A CALLERROR of ours: code and description.
+struct Refusal(&'static str, String);
+
+type Answer = Result<String, Refusal>;
+
+impl ChargePoint {
+    /// Acts on a request of the server and returns the answer's frame.
+    pub(crate) fn answer_call(
+        &mut self,
+        id: &str,
+        action: &str,
+        payload: &str,
+        now: Millis,
+        out: &mut Outputs,
+    ) -> String {
+        let answer = self.act(action, payload, now, out);
+        let (text, shown) = match answer {
+            Ok(payload) => (frame::result(id, &payload), payload),
+            Err(Refusal(code, description)) => (
+                frame::error(id, code, &description),
+                format!("{code}: {description}"),
+            ),
+        };
+        out.event(Event::Asked {
+            action: action.to_string(),
+            answer: shown,
+        });
+        text
+    }
+
+    fn act(&mut self, action: &str, payload: &str, now: Millis, out: &mut Outputs) -> Answer {
+        match action {
+            "RemoteStartTransaction" => self.remote_start(&read(payload)?, now, out),
+            "RemoteStopTransaction" => self.remote_stop(&read(payload)?, now, out),
+            "Reset" => self.reset(&read(payload)?, now, out),
+            "UnlockConnector" => self.unlock(&read(payload)?, now, out),
+            "TriggerMessage" => self.trigger(&read(payload)?, now),
+            "ChangeConfiguration" => {
+                let request: ChangeConfiguration<'_> = read(payload)?;
+                self.dirty = true;
+                Ok(status(
+                    self.config.change(&request.key, &request.value).as_str(),
+                ))
+            }
+            "GetConfiguration" => {
+                let request: GetConfiguration = read(payload)?;
+                Ok(json(&self.config.report(&request.key.unwrap_or_default())))
+            }
+            "ChangeAvailability" => self.change_availability(&read(payload)?),
+            "ClearCache" => {
+                self.cache.clear();
+                Ok(status("Accepted"))
+            }
+            "DataTransfer" => Ok(status("UnknownVendorId")),
+            _ => Err(Refusal(
+                "NotImplemented",
+                format!("no {action} in the Core profile"),
+            )),
+        }
+    }
+
+    fn remote_start(
+        &mut self,
+        request: &RemoteStartTransaction<'_>,
+        now: Millis,
+        out: &mut Outputs,
+    ) -> Answer {
+        let usable = |index: &usize| {
+            let c = &self.connectors[*index];
+            c.transaction.is_none()
+                && c.right.is_none()
+                && c.operative
+                && !c.finishing
+                && c.fault == ErrorCode::NoError
+        };
+        let wanted: Vec<usize> = match request.connector_id {
+            Some(connector) => self.at(connector).into_iter().collect(),
+            None => (0..self.connectors.len()).collect(),
+        };
+        let plugged = wanted
+            .iter()
+            .copied()
+            .filter(usable)
+            .find(|i| self.connectors[*i].plugged);
+        let chosen = plugged.or_else(|| wanted.iter().copied().find(usable));
+        let (Some(index), true, None) = (chosen, self.accepted(), self.reset) else {
+            return Ok(status("Rejected"));
+        };
+        if self.config.flag(Key::AuthorizeRemoteTxRequests) {
+            let connector = self.connectors[index].id;
+            self.authorize(connector, &request.id_tag, Purpose::Start, now, out);
+        } else {
+            let until = now.after(self.config.number(Key::ConnectionTimeOut).max(1) * 1000);
+            self.connectors[index].right = Some(Right {
+                tag: request.id_tag.to_string(),
+                parent: None,
+                until,
+            });
+        }
+        Ok(status("Accepted"))
+    }
+
+    fn remote_stop(
+        &mut self,
+        request: &RemoteStopTransaction,
+        now: Millis,
+        out: &mut Outputs,
+    ) -> Answer {
+        let running = (0..self.connectors.len()).find(|index| {
+            self.connectors[*index]
+                .transaction
+                .as_ref()
+                .is_some_and(|t| self.known.contains(&(t.local, request.transaction_id)))
+        });
+        let Some(index) = running else {
+            return Ok(status("Rejected"));
+        };
+        self.stop(index, Reason::Remote, None, now, out);
+        Ok(status("Accepted"))
+    }
+
+    fn reset(&mut self, request: &Reset, now: Millis, out: &mut Outputs) -> Answer {
+        let (kind, reason) = match request.kind {
+            ResetType::Soft => (RebootKind::Soft, Reason::SoftReset),
+            ResetType::Hard => (RebootKind::Hard, Reason::HardReset),
+        };
+        for index in 0..self.connectors.len() {
+            self.stop(index, reason, None, now, out);
+        }
+        self.reset = Some((kind, now));
+        Ok(status("Accepted"))
+    }
+
+    fn unlock(&mut self, request: &UnlockConnector, now: Millis, out: &mut Outputs) -> Answer {
+        let Some(index) = self.at(request.connector_id) else {
+            return Ok(status("NotSupported"));
+        };
+        self.stop(index, Reason::UnlockCommand, None, now, out);
+        Ok(status("Unlocked"))
+    }
+
+    fn trigger(&mut self, request: &TriggerMessage<'_>, now: Millis) -> Answer {
+        let connectors: Vec<usize> = match request.connector_id {
+            None => (0..self.connectors.len()).collect(),
+            Some(connector) => match self.at(connector) {
+                Some(index) => [index].into(),
+                None => return Ok(status("Rejected")),
+            },
+        };
+        match &*request.requested_message {
+            "BootNotification" => self.outbox.push(Request::Boot, true),
+            "Heartbeat" => self.outbox.push(Request::Heartbeat, true),
+            "MeterValues" => {
+                for index in connectors {
+                    self.meter(index, Context::Trigger, now, true);
+                }
+            }
+            "StatusNotification" => {
+                for index in connectors {
+                    self.push_status(index, now);
+                }
+            }
+            _ => return Ok(status("NotImplemented")),
+        }
+        Ok(status("Accepted"))
+    }
+
+    fn push_status(&mut self, index: usize, now: Millis) {
+        let connector = &self.connectors[index];
+        let (id, status, error): (u32, Status, ErrorCode) =
+            (connector.id, connector.status(), connector.fault);
+        let at = self.clock.stamp(now);
+        self.outbox.push(
+            Request::Status {
+                connector: id,
+                status,
+                error,
+                at,
+            },
+            true,
+        );
+    }
+
+    fn change_availability(&mut self, request: &ChangeAvailability) -> Answer {
+        let operative = request.kind == Availability::Operative;
+        let chosen: Vec<usize> = match request.connector_id {
+            0 => (0..self.connectors.len()).collect(),
+            connector => self.at(connector).into_iter().collect(),
+        };
+        if chosen.is_empty() {
+            return Ok(status("Rejected"));
+        }
+        let mut scheduled = false;
+        for index in chosen {
+            let connector = &mut self.connectors[index];
+            if connector.transaction.is_some() && !operative {
+                connector.scheduled = Some(operative);
+                scheduled = true;
+            } else {
+                connector.operative = operative;
+                connector.scheduled = None;
+            }
+        }
+        self.dirty = true;
+        Ok(status(if scheduled { "Scheduled" } else { "Accepted" }))
+    }
+}
+
+fn status(status: &'static str) -> String {
+    json(&StatusConf { status })
+}
+
+/// Reads a request, or names the OCPP 1.6 error code (in the standard's own spelling) of what is wrong.
+fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, Refusal> {
+    serde_json::from_str(payload).map_err(|problem| {
+        let words = problem.to_string();
+        let code = if !problem.is_data() {
+            "FormationViolation"
+        } else if words.starts_with("missing field") || words.starts_with("duplicate field") {
+            "OccurenceConstraintViolation"
+        } else if words.starts_with("unknown variant") || words.starts_with("invalid value") {
+            "PropertyConstraintViolation"
+        } else {
+            "TypeConstraintViolation"
+        };
+        Refusal(code, words.chars().take(255).collect())
+    })
+}

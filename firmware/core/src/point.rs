@@ -1,0 +1,879 @@
+//! The charge point: state, timers, and the one way in, [`ChargePoint::poll`].
+//! Answers to our messages are read in `answers`, the server's requests are answered in `calls`.
+
+use alloc::{format, string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    auth::AuthCache,
+    config::{Configuration, Key},
+    connector::{Connector, Right, Transaction},
+    io::{Event, Input, Output, Outputs, RebootKind},
+    ocpp::{
+        frame::{self, Frame},
+        msg16::{self, Context, ErrorCode, MeterValue, Reason, Registration, TagStatus},
+    },
+    outbox::{Entry, Outbox, Purpose, Request},
+    rng::Rng,
+    time::{Clock, Millis, Utc},
+};
+
+/// What is fixed about a charge point.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Vendor, at most 20 characters.
+    pub vendor: String,
+    /// Model, at most 20 characters.
+    pub model: String,
+    /// Serial number, at most 25 characters.
+    pub serial: Option<String>,
+    /// Firmware version, at most 50 characters.
+    pub firmware: Option<String>,
+    /// How many connectors, from 1.
+    pub connectors: u32,
+    /// For jitter and message ids; differs between charge points.
+    pub seed: u64,
+    /// The time at boot, of a host with a clock of its own. Without it the server's time is followed.
+    pub clock: Option<Utc>,
+    /// How long an answer may take, ms.
+    pub call_timeout_ms: u64,
+    /// The first reconnect delay, ms; it doubles up to the longest.
+    pub reconnect_min_ms: u64,
+    /// The longest reconnect delay, ms.
+    pub reconnect_max_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            vendor: String::from("Forecourt"),
+            model: String::from("EVSE core"),
+            serial: None,
+            firmware: Some(String::from(env!("CARGO_PKG_VERSION"))),
+            connectors: 1,
+            seed: 0,
+            clock: None,
+            call_timeout_ms: 30_000,
+            reconnect_min_ms: 1_000,
+            reconnect_max_ms: 120_000,
+        }
+    }
+}
+
+/// What must outlive a reboot or a power cut; the host stores it as it likes (it serialises).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Journal {
+    boots: u32,
+    next_local: u32,
+    queue: Vec<Entry>,
+    open: Vec<OpenTransaction>,
+    /// Our number and the server's of transactions with queued messages.
+    known: Vec<(u32, i64)>,
+    config: Vec<(String, String)>,
+    inoperative: Vec<u32>,
+}
+
+/// A transaction that was running when the journal was written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OpenTransaction {
+    local: u32,
+    connector: u32,
+    meter_wh: u64,
+    at: Utc,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Down; connect at this time.
+    Down(Millis),
+    Connecting,
+    Up,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct InFlight {
+    pub(crate) seq: u64,
+    pub(crate) id: String,
+    deadline: Millis,
+}
+
+/// Unanswered messages in a row after which the link counts as dead, though the socket seems open.
+const DEAD_AFTER: u32 = 2;
+/// A soft reset waits this long for its StopTransactions to be answered.
+const SOFT_RESET_MS: u64 = 30_000;
+/// BootNotification interval where the server gives none, ms.
+const BOOT_RETRY_MS: u64 = 60_000;
+
+/// A charge point. See the crate's documentation for how to drive it.
+#[derive(Clone, Debug)]
+pub struct ChargePoint {
+    pub(crate) settings: Settings,
+    pub(crate) config: Configuration,
+    pub(crate) cache: AuthCache,
+    pub(crate) clock: Clock,
+    pub(crate) connectors: Vec<Connector>,
+    pub(crate) outbox: Outbox,
+    pub(crate) known: Vec<(u32, i64)>,
+    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) registration: Option<Registration>,
+    /// When to send BootNotification (again).
+    pub(crate) boot_due: Option<Millis>,
+    pub(crate) heartbeat_due: Option<Millis>,
+    pub(crate) reset: Option<(RebootKind, Millis)>,
+    pub(crate) dirty: bool,
+    link: Link,
+    failed_connects: u32,
+    unanswered: u32,
+    aligned_due: Option<Utc>,
+    rng: Rng,
+    boots: u32,
+    next_message: u32,
+    next_local: u32,
+}
+
+impl ChargePoint {
+    /// A charge point that has just been switched on. Transactions that ran when the power went
+    /// (those open in the journal) are ended with reason PowerLoss at their last known reading.
+    #[must_use]
+    pub fn new(settings: Settings, journal: Journal, now: Millis) -> Self {
+        let mut config = Configuration::new(settings.connectors);
+        for (key, value) in &journal.config {
+            config.change(key, value);
+        }
+        let mut connectors: Vec<_> = (1..=settings.connectors).map(Connector::new).collect();
+        for connector in &mut connectors {
+            connector.operative = !journal.inoperative.contains(&connector.id);
+        }
+        let mut outbox = Outbox::restore(journal.queue);
+        for open in &journal.open {
+            let at = crate::time::Stamp {
+                utc: open.at,
+                guessed: false,
+            };
+            outbox.push(
+                Request::Stop {
+                    local: open.local,
+                    tag: None,
+                    at,
+                    meter_stop: open.meter_wh,
+                    reason: Reason::PowerLoss,
+                },
+                false,
+            );
+        }
+        let boots = journal.boots + 1;
+        Self {
+            rng: Rng::new(settings.seed ^ (u64::from(boots) << 32)),
+            clock: Clock::new(now, settings.clock),
+            settings,
+            config,
+            cache: AuthCache::default(),
+            connectors,
+            outbox,
+            known: journal.known,
+            in_flight: None,
+            registration: None,
+            boot_due: Some(now),
+            heartbeat_due: None,
+            reset: None,
+            dirty: true,
+            link: Link::Down(now),
+            failed_connects: 0,
+            unanswered: 0,
+            aligned_due: None,
+            boots,
+            next_message: 0,
+            next_local: journal.next_local,
+        }
+    }
+
+    /// What to keep for the next boot.
+    #[must_use]
+    pub fn journal(&self, now: Millis) -> Journal {
+        let open = self.connectors.iter().filter_map(|c| {
+            let transaction = c.transaction.as_ref()?;
+            Some(OpenTransaction {
+                local: transaction.local,
+                connector: c.id,
+                meter_wh: c.reading.energy_wh,
+                at: self.clock.utc(now),
+            })
+        });
+        Journal {
+            boots: self.boots,
+            next_local: self.next_local,
+            queue: self.outbox.durable().cloned().collect(),
+            open: open.collect(),
+            known: self.known.clone(),
+            config: self.config.changed(),
+            inoperative: self
+                .connectors
+                .iter()
+                .filter(|c| !c.operative)
+                .map(|c| c.id)
+                .collect(),
+        }
+    }
+
+    /// Sets a configuration key from the charge point's own side, read-only ones included.
+    pub fn configure(&mut self, key: Key, value: String) {
+        self.config.put(key, value);
+    }
+
+    /// A vehicle stood at the connector already when the power came back.
+    pub fn plugged_at_boot(&mut self, connector: u32) {
+        self.with(connector, |c| c.plugged = true);
+    }
+
+    /// Whether an answer of the server is awaited, so that a virtual clock must not run ahead.
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        self.in_flight.is_some() || self.link == Link::Connecting
+    }
+
+    /// The charge point's idea of the time.
+    #[must_use]
+    pub fn utc(&self, now: Millis) -> Utc {
+        self.clock.utc(now)
+    }
+
+    /// Whether the contactor of a connector is closed.
+    #[must_use]
+    pub fn energized(&self, connector: u32) -> bool {
+        self.at(connector)
+            .is_some_and(|index| self.connectors[index].relay)
+    }
+
+    /// The status of a connector, if there is such a connector.
+    #[must_use]
+    pub fn status(&self, connector: u32) -> Option<msg16::Status> {
+        self.at(connector)
+            .map(|index| self.connectors[index].status())
+    }
+
+    /// Takes one input at a moment and says what to do. `now` never runs backwards.
+    /// A meter reading alone causes nothing: the next poll uses it.
+    pub fn poll(&mut self, now: Millis, input: Input<'_>, out: &mut Outputs) {
+        if let Input::Meter(connector, reading) = input {
+            self.with(connector, |c| c.reading = reading);
+            return;
+        }
+        self.take(now, input, out);
+        self.timers(now, out);
+        for index in 0..self.connectors.len() {
+            self.settle(index, now, out);
+        }
+        self.send_next(now, out);
+        self.finish_reset(now, out);
+        if core::mem::take(&mut self.dirty) {
+            out.todo.push(Output::Persist);
+        }
+        out.next_wakeup = self.next_wakeup(now);
+    }
+
+    fn take(&mut self, now: Millis, input: Input<'_>, out: &mut Outputs) {
+        match input {
+            Input::Tick | Input::Meter(..) => {}
+            Input::LinkUp => {
+                self.link = Link::Up;
+                self.unanswered = 0;
+            }
+            Input::LinkDown => self.link_down(now),
+            Input::Text(text) => self.text(now, text, out),
+            Input::Plug(connector) => self.with(connector, |c| c.plugged = true),
+            Input::Unplug(connector) => self.unplug(connector, now, out),
+            Input::Swipe { connector, id_tag } => self.swipe(connector, id_tag, now, out),
+            Input::StopButton(connector) => {
+                if let Some(index) = self.at(connector) {
+                    self.stop(index, Reason::Local, None, now, out);
+                }
+            }
+            Input::VehicleReady(connector, ready) => {
+                self.with(connector, |c| c.vehicle_ready = ready)
+            }
+            Input::Fault(connector, code) => self.fault(connector, code, now, out),
+            Input::DataTransfer {
+                vendor,
+                message,
+                data,
+            } => self.outbox.push(
+                Request::DataTransfer {
+                    vendor: String::from(vendor),
+                    message: message.map(String::from),
+                    data: data.map(String::from),
+                },
+                false,
+            ),
+        }
+    }
+
+    pub(crate) fn at(&self, connector: u32) -> Option<usize> {
+        self.connectors.iter().position(|c| c.id == connector)
+    }
+
+    fn with(&mut self, connector: u32, change: impl FnOnce(&mut Connector)) {
+        if let Some(index) = self.at(connector) {
+            change(&mut self.connectors[index]);
+        }
+    }
+
+    pub(crate) fn accepted(&self) -> bool {
+        self.registration == Some(Registration::Accepted)
+    }
+
+    /// Whether the server can be asked now.
+    pub(crate) fn online(&self) -> bool {
+        self.link == Link::Up && self.accepted()
+    }
+
+    fn link_down(&mut self, now: Millis) {
+        self.in_flight = None;
+        for connector in self.outbox.unanswered_statuses() {
+            self.with(connector, |c| c.reported = None);
+        }
+        self.outbox.drop_transient();
+        if !self.accepted() && self.boot_due.is_none() {
+            self.boot_due = Some(now);
+        }
+        let shift = self.failed_connects.min(16);
+        let delay = (self.settings.reconnect_min_ms << shift).min(self.settings.reconnect_max_ms);
+        self.failed_connects += 1;
+        let jitter = self.rng.below(delay / 2 + 1);
+        self.link = Link::Down(now.after(delay / 2 + jitter));
+    }
+
+    fn text(&mut self, now: Millis, text: &str, out: &mut Outputs) {
+        self.failed_connects = 0;
+        match Frame::parse(text) {
+            Ok(Frame::Call {
+                id,
+                action,
+                payload,
+            }) => {
+                let answer = self.answer_call(&id, &action, payload, now, out);
+                out.todo.push(Output::Send(answer));
+            }
+            Ok(Frame::Result { id, payload }) => match self.answered(&id) {
+                Some(seq) => self.result(seq, payload, now, out),
+                None => out.event(Event::Unexpected(String::from(text))),
+            },
+            Ok(Frame::Error {
+                id,
+                code,
+                description,
+            }) => match self.answered(&id) {
+                Some(seq) => self.refused(seq, &code, &description, now, out),
+                None => out.event(Event::Unexpected(String::from(text))),
+            },
+            Err(_) => out.event(Event::Unexpected(String::from(text))),
+        }
+    }
+
+    /// The message that this id answers, if it is the one in flight.
+    fn answered(&mut self, id: &str) -> Option<u64> {
+        let in_flight = self.in_flight.take_if(|f| f.id == id)?;
+        self.unanswered = 0;
+        Some(in_flight.seq)
+    }
+
+    fn timers(&mut self, now: Millis, out: &mut Outputs) {
+        if let Link::Down(at) = self.link
+            && at <= now
+        {
+            self.link = Link::Connecting;
+            out.todo.push(Output::Connect);
+        }
+        if self.in_flight.as_ref().is_some_and(|f| f.deadline <= now) {
+            self.no_answer(now, out);
+        }
+        if self.link == Link::Up && self.boot_due.is_some_and(|at| at <= now) {
+            self.boot_due = None;
+            if !self.outbox.any(|r| matches!(r, Request::Boot)) {
+                self.outbox.push_front(Request::Boot);
+            }
+        }
+        if self.online() && self.heartbeat_due.is_some_and(|at| at <= now) {
+            self.heartbeat_due = Some(self.next_heartbeat(now));
+            if !self.outbox.any(|r| matches!(r, Request::Heartbeat)) {
+                self.outbox.push(Request::Heartbeat, false);
+            }
+        }
+        self.sample(now);
+        for connector in &mut self.connectors {
+            if connector
+                .right
+                .as_ref()
+                .is_some_and(|right| right.until <= now)
+            {
+                connector.right = None;
+            }
+        }
+    }
+
+    pub(crate) fn next_heartbeat(&self, now: Millis) -> Millis {
+        now.after(self.config.number(Key::HeartbeatInterval).max(1) * 1000)
+    }
+
+    fn no_answer(&mut self, now: Millis, out: &mut Outputs) {
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
+        self.unanswered += 1;
+        let Some(entry) = self.outbox.get_mut(in_flight.seq) else {
+            return;
+        };
+        out.event(Event::Unanswered(entry.request.action()));
+        if !entry.request.durable()
+            && let Some(entry) = self.outbox.remove(in_flight.seq)
+        {
+            match entry.request {
+                Request::Boot => self.boot_due = Some(now.after(BOOT_RETRY_MS)),
+                Request::Authorize {
+                    connector,
+                    tag,
+                    purpose,
+                } => {
+                    self.authorize_offline(connector, &tag, purpose, now, out);
+                }
+                Request::Status { connector, .. } => self.with(connector, |c| c.reported = None),
+                _ => {}
+            }
+        }
+        if self.unanswered >= DEAD_AFTER {
+            self.unanswered = 0;
+            out.todo.push(Output::Disconnect);
+        }
+    }
+
+    fn sample(&mut self, now: Millis) {
+        let interval = self.config.number(Key::MeterValueSampleInterval) * 1000;
+        for index in 0..self.connectors.len() {
+            let Some(transaction) = &mut self.connectors[index].transaction else {
+                continue;
+            };
+            if transaction.next_sample.is_some_and(|at| at <= now) {
+                transaction.next_sample = (interval > 0).then(|| now.after(interval));
+                self.meter(index, Context::Periodic, now, false);
+            }
+        }
+        let aligned = (self.config.number(Key::ClockAlignedDataInterval) * 1000).cast_signed();
+        let utc = self.clock.utc(now);
+        if aligned == 0 {
+            self.aligned_due = None;
+        } else if self.aligned_due.is_none_or(|at| at <= utc) {
+            let due = self
+                .aligned_due
+                .replace(Utc((utc.0.div_euclid(aligned) + 1) * aligned));
+            if due.is_some() {
+                for index in 0..self.connectors.len() {
+                    self.meter(index, Context::Clock, now, false);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn meter(&mut self, index: usize, context: Context, now: Millis, triggered: bool) {
+        let connector = &self.connectors[index];
+        let request = Request::Meter {
+            local: connector.transaction.as_ref().map(|t| t.local),
+            connector: connector.id,
+            at: self.clock.stamp(now),
+            context,
+            reading: connector.reading,
+        };
+        self.dirty |= request.durable();
+        self.outbox.push(request, triggered);
+    }
+
+    fn unplug(&mut self, connector: u32, now: Millis, out: &mut Outputs) {
+        let Some(index) = self.at(connector) else {
+            return;
+        };
+        self.connectors[index].plugged = false;
+        if self.config.flag(Key::StopTransactionOnEVSideDisconnect) {
+            self.stop(index, Reason::EvDisconnected, None, now, out);
+        }
+        self.connectors[index].finishing = false;
+        self.connectors[index].vehicle_ready = true;
+    }
+
+    fn fault(&mut self, connector: u32, code: ErrorCode, now: Millis, out: &mut Outputs) {
+        let Some(index) = self.at(connector) else {
+            return;
+        };
+        self.connectors[index].fault = code;
+        if code != ErrorCode::NoError {
+            self.stop(index, Reason::Other, None, now, out);
+        }
+    }
+
+    fn swipe(&mut self, connector: u32, tag: &str, now: Millis, out: &mut Outputs) {
+        let Some(index) = self.at(connector) else {
+            return;
+        };
+        let purpose = match &self.connectors[index].transaction {
+            Some(transaction) if transaction.tag == tag => {
+                self.stop(index, Reason::Local, Some(tag), now, out);
+                return;
+            }
+            Some(_) => Purpose::Stop,
+            None if self.connectors[index]
+                .right
+                .as_ref()
+                .is_some_and(|r| r.tag == tag) =>
+            {
+                self.connectors[index].right = None;
+                return;
+            }
+            None => Purpose::Start,
+        };
+        self.authorize(connector, tag, purpose, now, out);
+    }
+
+    /// Asks the server, or the cache when there is nobody to ask or LocalPreAuthorize allows it.
+    pub(crate) fn authorize(
+        &mut self,
+        connector: u32,
+        tag: &str,
+        purpose: Purpose,
+        now: Millis,
+        out: &mut Outputs,
+    ) {
+        let cached = self.config.flag(Key::LocalPreAuthorize)
+            && self.config.flag(Key::AuthorizationCacheEnabled)
+            && self
+                .cache
+                .lookup(tag, self.clock.utc(now))
+                .is_some_and(|info| info.status == TagStatus::Accepted);
+        if !self.online() || cached {
+            self.authorize_offline(connector, tag, purpose, now, out);
+        } else {
+            let request = Request::Authorize {
+                connector,
+                tag: String::from(tag),
+                purpose,
+            };
+            self.outbox.push_front(request);
+        }
+    }
+
+    fn authorize_offline(
+        &mut self,
+        connector: u32,
+        tag: &str,
+        purpose: Purpose,
+        now: Millis,
+        out: &mut Outputs,
+    ) {
+        let known = (self.config.flag(Key::LocalAuthorizeOffline)
+            && self.config.flag(Key::AuthorizationCacheEnabled))
+        .then(|| self.cache.lookup(tag, self.clock.utc(now)))
+        .flatten();
+        let status = match &known {
+            Some(info) => info.status,
+            None if self.config.flag(Key::AllowOfflineTxForUnknownId) => TagStatus::Accepted,
+            None => TagStatus::Invalid,
+        };
+        let parent = known.and_then(|info| info.parent_id_tag);
+        self.verdict(connector, tag, status, parent, purpose, now, out);
+    }
+
+    /// What follows when a tag has been judged.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a verdict has these parts, and three callers"
+    )]
+    pub(crate) fn verdict(
+        &mut self,
+        connector: u32,
+        tag: &str,
+        status: TagStatus,
+        parent: Option<String>,
+        purpose: Purpose,
+        now: Millis,
+        out: &mut Outputs,
+    ) {
+        out.event(Event::Authorized {
+            connector,
+            id_tag: String::from(tag),
+            status,
+        });
+        let Some(index) = self.at(connector) else {
+            return;
+        };
+        if status != TagStatus::Accepted {
+            return;
+        }
+        match (purpose, &self.connectors[index].transaction) {
+            (Purpose::Start, None) => {
+                let until = now.after(self.config.number(Key::ConnectionTimeOut).max(1) * 1000);
+                self.connectors[index].right = Some(Right {
+                    tag: String::from(tag),
+                    parent,
+                    until,
+                });
+            }
+            (Purpose::Stop, Some(t)) if parent.is_some() && t.parent == parent => {
+                self.stop(index, Reason::Local, Some(tag), now, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the connector's transaction, if one runs.
+    pub(crate) fn stop(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        tag: Option<&str>,
+        now: Millis,
+        out: &mut Outputs,
+    ) {
+        let at = self.clock.stamp(now);
+        let connector = &mut self.connectors[index];
+        let Some(transaction) = connector.transaction.take() else {
+            return;
+        };
+        connector.finishing = connector.plugged;
+        if let Some(operative) = connector.scheduled.take() {
+            connector.operative = operative;
+        }
+        let meter_stop = connector.reading.energy_wh;
+        out.event(Event::Stopped {
+            connector: connector.id,
+            local: transaction.local,
+            reason,
+            energy_wh: meter_stop.saturating_sub(transaction.meter_start),
+        });
+        let tag = tag.map(String::from);
+        self.outbox.push(
+            Request::Stop {
+                local: transaction.local,
+                tag,
+                at,
+                meter_stop,
+                reason,
+            },
+            false,
+        );
+        self.dirty = true;
+    }
+
+    fn start(&mut self, index: usize, now: Millis, out: &mut Outputs) {
+        let interval = self.config.number(Key::MeterValueSampleInterval) * 1000;
+        let at = self.clock.stamp(now);
+        let local = self.next_local;
+        let connector = &mut self.connectors[index];
+        let Some(right) = connector.right.take() else {
+            return;
+        };
+        let meter_start = connector.reading.energy_wh;
+        self.next_local += 1;
+        self.outbox.push(
+            Request::Start {
+                local,
+                connector: connector.id,
+                tag: right.tag.clone(),
+                at,
+                meter_start,
+            },
+            false,
+        );
+        connector.transaction = Some(Transaction {
+            local,
+            tag: right.tag,
+            parent: right.parent,
+            meter_start,
+            next_sample: (interval > 0).then(|| now.after(interval)),
+            suspended: false,
+        });
+        out.event(Event::Started {
+            connector: connector.id,
+            local,
+        });
+        self.dirty = true;
+    }
+
+    /// Brings a connector to rest: starts what may start, and tells relay and server what is new.
+    fn settle(&mut self, index: usize, now: Millis, out: &mut Outputs) {
+        if self.connectors[index].can_start() && self.reset.is_none() {
+            self.start(index, now, out);
+        }
+        let at = self.clock.stamp(now);
+        let connector = &mut self.connectors[index];
+        if connector.relay != connector.energized() {
+            connector.relay = connector.energized();
+            out.todo.push(Output::Relay(connector.id, connector.relay));
+        }
+        let (status, error) = (connector.status(), connector.fault);
+        if connector.reported == Some((status, error)) {
+            return;
+        }
+        // While the server cannot be told, only the newest status matters: it is told on return.
+        if self.link == Link::Up && self.registration == Some(Registration::Accepted) {
+            let id = connector.id;
+            connector.reported = Some((status, error));
+            self.outbox.drop_unsent_status(id);
+            self.outbox.push(
+                Request::Status {
+                    connector: id,
+                    status,
+                    error,
+                    at,
+                },
+                false,
+            );
+            out.event(Event::Status(id, status));
+        }
+    }
+
+    fn send_next(&mut self, now: Millis, out: &mut Outputs) {
+        if self.link != Link::Up || self.in_flight.is_some() {
+            return;
+        }
+        let Some(entry) = self.outbox.ready(now, self.accepted()) else {
+            return;
+        };
+        let (seq, request) = (entry.seq, entry.request.clone());
+        let id = match &entry.message_id {
+            Some(id) => id.clone(),
+            None => {
+                self.next_message += 1;
+                let seed = self.settings.seed & 0xFFFF_FFFF;
+                format!("{seed:08x}-{}-{}", self.boots, self.next_message)
+            }
+        };
+        let text = frame::call(&id, request.action(), &self.payload(&request));
+        if let Some(entry) = self.outbox.get_mut(seq) {
+            self.dirty |= entry.request.durable() && entry.message_id.is_none();
+            entry.message_id = Some(id.clone());
+        }
+        let deadline = now.after(self.settings.call_timeout_ms);
+        self.in_flight = Some(InFlight { seq, id, deadline });
+        out.todo.push(Output::Send(text));
+    }
+
+    /// The server's id of a transaction of ours; -1 if its start was given up (errata 3.18).
+    pub(crate) fn server_id(&self, local: u32) -> i64 {
+        self.known.iter().find(|k| k.0 == local).map_or(-1, |k| k.1)
+    }
+
+    fn payload(&self, request: &Request) -> String {
+        match request {
+            Request::Boot => json(&msg16::BootNotification {
+                charge_point_vendor: &self.settings.vendor,
+                charge_point_model: &self.settings.model,
+                charge_point_serial_number: self.settings.serial.as_deref(),
+                firmware_version: self.settings.firmware.as_deref(),
+            }),
+            Request::Heartbeat => String::from("{}"),
+            Request::Authorize { tag, .. } => json(&msg16::Authorize { id_tag: tag }),
+            Request::Status {
+                connector,
+                status,
+                error,
+                at,
+            } => json(&msg16::StatusNotification {
+                connector_id: *connector,
+                error_code: *error,
+                status: *status,
+                timestamp: at.utc,
+            }),
+            Request::Start {
+                connector,
+                tag,
+                at,
+                meter_start,
+                ..
+            } => json(&msg16::StartTransaction {
+                connector_id: *connector,
+                id_tag: tag,
+                meter_start: *meter_start,
+                timestamp: at.utc,
+            }),
+            Request::Meter {
+                local,
+                connector,
+                at,
+                context,
+                reading,
+            } => {
+                let key = match context {
+                    Context::Clock => Key::MeterValuesAlignedData,
+                    _ => Key::MeterValuesSampledData,
+                };
+                let sampled_value = reading.samples(*context, self.config.measurands(key));
+                json(&msg16::MeterValues {
+                    connector_id: *connector,
+                    transaction_id: local.map(|local| self.server_id(local)),
+                    meter_value: &[MeterValue {
+                        timestamp: at.utc,
+                        sampled_value,
+                    }],
+                })
+            }
+            Request::Stop {
+                local,
+                tag,
+                at,
+                meter_stop,
+                reason,
+            } => json(&msg16::StopTransaction {
+                id_tag: tag.as_deref(),
+                meter_stop: *meter_stop,
+                timestamp: at.utc,
+                transaction_id: self.server_id(*local),
+                reason: *reason,
+            }),
+            Request::DataTransfer {
+                vendor,
+                message,
+                data,
+            } => json(&msg16::DataTransfer {
+                vendor_id: vendor,
+                message_id: message.as_deref(),
+                data: data.as_deref(),
+            }),
+        }
+    }
+
+    /// Reboots once a reset has been answered, and for a soft one once its stops are delivered.
+    fn finish_reset(&mut self, now: Millis, out: &mut Outputs) {
+        let Some((kind, at)) = self.reset else { return };
+        let delivered = self.outbox.durable().next().is_none();
+        if kind == RebootKind::Hard || delivered || at.after(SOFT_RESET_MS) <= now {
+            self.reset = None;
+            out.todo.push(Output::Persist);
+            out.todo.push(Output::Reboot(kind));
+        }
+    }
+
+    fn next_wakeup(&self, now: Millis) -> Option<Millis> {
+        let mut times: Vec<Millis> = Vec::new();
+        match self.link {
+            Link::Down(at) => times.push(at),
+            Link::Connecting => {}
+            Link::Up => {
+                times.extend(self.boot_due);
+                times.extend(self.heartbeat_due.filter(|_| self.accepted()));
+                times.extend(self.outbox.next_attempt(now));
+            }
+        }
+        times.extend(self.in_flight.as_ref().map(|f| f.deadline));
+        times.extend(self.reset.map(|(_, at)| at.after(SOFT_RESET_MS)));
+        times.extend(
+            self.aligned_due
+                .map(|due| now.after((due.0 - self.clock.utc(now).0).max(0).unsigned_abs())),
+        );
+        for connector in &self.connectors {
+            times.extend(connector.right.as_ref().map(|r| r.until));
+            times.extend(connector.transaction.as_ref().and_then(|t| t.next_sample));
+        }
+        times.into_iter().min()
+    }
+}
+
+pub(crate) fn json(payload: &impl Serialize) -> String {
+    serde_json::to_string(payload).expect("structs of strings and numbers always serialise")
+}

@@ -1,0 +1,150 @@
+//! The floor: a bare server that reads a frame and answers it, the least a real server must do.
+//! With [`OnCall`] something can be made to happen before each answer, such as one durable insert.
+
+use std::{
+    future::Future,
+    io,
+    sync::Arc,
+    sync::atomic::{AtomicI64, Ordering},
+};
+
+use evse_core::{
+    Utc,
+    ocpp::{Frame, frame},
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    accept_hdr_async_with_config,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+        http::{HeaderValue, header},
+    },
+};
+
+use crate::socket::small_buffers;
+
+/// One CALL of a station.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Identity: the last segment of the path.
+    pub station: &'a str,
+    /// The message's name.
+    pub action: &'a str,
+    /// The transaction id that a StartTransaction will be answered with.
+    pub transaction_id: i64,
+    /// The payload, JSON.
+    pub payload: &'a str,
+}
+
+/// What happens before an answer leaves.
+pub trait OnCall: Send + Sync + 'static {
+    /// Returns when the CALL may be answered; on an error the connection is closed without an answer.
+    fn on_call(&self, call: Call<'_>) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Nothing happens: the floor itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bare;
+
+impl OnCall for Bare {
+    async fn on_call(&self, _call: Call<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Serves until the listener fails or the future is dropped.
+pub async fn serve(listener: TcpListener, on_call: impl OnCall) -> io::Result<()> {
+    let shared = Arc::new((on_call, AtomicI64::new(1)));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(connection(stream, Arc::clone(&shared)));
+    }
+}
+
+/// One connection, until it ends: a peer that breaks off is no fault of this server.
+async fn connection<C: OnCall>(stream: TcpStream, shared: Arc<(C, AtomicI64)>) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut station = String::new();
+    #[expect(clippy::result_large_err, reason = "the library's callback type")]
+    let greet = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
+        station.push_str(segment);
+        if request
+            .headers()
+            .contains_key(header::SEC_WEBSOCKET_PROTOCOL)
+        {
+            let protocol = HeaderValue::from_static("ocpp1.6");
+            response
+                .headers_mut()
+                .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        Ok(response)
+    };
+    let config = Some(small_buffers());
+    let Ok(mut socket) = accept_hdr_async_with_config(stream, greet, config).await else {
+        return;
+    };
+    let (on_call, transactions) = &*shared;
+    while let Some(Ok(message)) = socket.next().await {
+        let Message::Text(text) = message else {
+            continue;
+        };
+        let Ok(Frame::Call {
+            id,
+            action,
+            payload,
+        }) = Frame::parse(&text)
+        else {
+            continue;
+        };
+        let transaction_id = match &*action {
+            "StartTransaction" => transactions.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        let call = Call {
+            station: &station,
+            action: &action,
+            transaction_id,
+            payload,
+        };
+        if on_call.on_call(call).await.is_err() {
+            return;
+        }
+        let answer = answer(&id, &action, transaction_id);
+        if socket.send(Message::text(answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(id: &str, action: &str, transaction_id: i64) -> String {
+    let now = || Utc(chrono::Utc::now().timestamp_millis());
+    match action {
+        "Heartbeat" => frame::result(id, &format!(r#"{{"currentTime":"{}"}}"#, now())),
+        "BootNotification" => frame::result(
+            id,
+            &format!(
+                r#"{{"status":"Accepted","currentTime":"{}","interval":86400}}"#,
+                now()
+            ),
+        ),
+        "Authorize" | "StopTransaction" => {
+            frame::result(id, r#"{"idTagInfo":{"status":"Accepted"}}"#)
+        }
+        "StartTransaction" => frame::result(
+            id,
+            &format!(r#"{{"transactionId":{transaction_id},"idTagInfo":{{"status":"Accepted"}}}}"#),
+        ),
+        "MeterValues" | "StatusNotification" => frame::result(id, "{}"),
+        "DataTransfer" => frame::result(id, r#"{"status":"UnknownVendorId"}"#),
+        _ => frame::error(
+            id,
+            "NotImplemented",
+            "the floor knows the Core profile only",
+        ),
+    }
+}

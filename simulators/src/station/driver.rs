@@ -1,0 +1,574 @@
+//! The driver: one task that joins the core to a socket, meters, a virtual clock, faults and a trace.
+
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
+
+use evse_core::{
+    ChargePoint, Event, Input, Journal, Key, Millis, Output, Outputs, Settings,
+    ocpp::{Frame, msg16::TagStatus},
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    Command, Options, StationEvent,
+    session::{Act, Visit},
+};
+use crate::{
+    clock::{Clock, Speed},
+    fault::{Direction, Interceptor},
+    physics::Meter,
+    socket::{ConnectError, Socket, Target},
+    trace::{TraceFile, Tracer},
+};
+
+/// Meters are read this often while energy flows, virtual ms.
+const METER_TICK_MS: u64 = 10_000;
+/// At shutdown the answer that is awaited may take so long.
+const DRAIN: Duration = Duration::from_secs(2);
+/// A socket that takes no bytes for so long is broken.
+const SEND_LIMIT: Duration = Duration::from_secs(20);
+
+type Dial = Pin<Box<dyn Future<Output = Result<Socket, ConnectError>> + Send>>;
+
+/// A frame on its way through the fault layer.
+#[derive(Debug)]
+struct Late {
+    due: Instant,
+    direction: Direction,
+    text: String,
+}
+
+pub(super) struct Driver {
+    options: Options,
+    target: Target,
+    core: ChargePoint,
+    journal: Journal,
+    clock: Clock,
+    meters: Vec<Meter>,
+    ready: Vec<bool>,
+    visits: Vec<Option<Visit>>,
+    metered: Millis,
+    next_wakeup: Option<Millis>,
+    socket: Option<Socket>,
+    dial: Option<Dial>,
+    offline: bool,
+    interceptor: Interceptor,
+    late: Vec<Late>,
+    /// What the link did while outputs were being performed.
+    link_news: VecDeque<bool>,
+    tracer: Tracer,
+    trace: Option<TraceFile>,
+    inbox: UnboundedReceiver<Command>,
+    events: UnboundedSender<StationEvent>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        options: Options,
+        target: Target,
+        trace: Option<TraceFile>,
+        inbox: UnboundedReceiver<Command>,
+        events: UnboundedSender<StationEvent>,
+    ) -> Self {
+        let count = options.connectors;
+        let meters = (0..u64::from(count))
+            .map(|n| {
+                Meter::new(
+                    options.supply,
+                    (options.register_wh + n * 83_511) as f64,
+                    options.seed + n,
+                )
+            })
+            .collect();
+        Self {
+            core: switched_on(&options, Journal::default(), Millis(0), options.start),
+            journal: Journal::default(),
+            clock: Clock::new(options.speed, std::time::Instant::now()),
+            meters,
+            ready: vec![true; count as usize],
+            visits: (0..count).map(|_| None).collect(),
+            metered: Millis(0),
+            next_wakeup: Some(Millis(0)),
+            socket: None,
+            dial: None,
+            offline: false,
+            interceptor: Interceptor::new(options.faults.clone(), options.seed),
+            late: Vec::new(),
+            link_news: VecDeque::new(),
+            tracer: Tracer::default(),
+            trace,
+            inbox,
+            events,
+            target,
+            options,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut closing = None;
+        self.step(Input::Tick).await;
+        loop {
+            if closing.is_some_and(|at| at <= Instant::now() || !self.core.waiting()) {
+                break;
+            }
+            let fast = self.fast();
+            self.clock.run_fast(std::time::Instant::now(), fast);
+            let wait = match self.wakeup() {
+                Some(at) => self.clock.until(std::time::Instant::now(), at, fast),
+                None => Duration::from_secs(3600),
+            };
+            let late = self.late.iter().map(|l| l.due).min();
+            tokio::select! {
+                biased;
+                command = self.inbox.recv() => match command {
+                    Some(Command::Shutdown) => closing = Some(Instant::now() + DRAIN),
+                    None => break,
+                    Some(command) => self.command(command).await,
+                },
+                dialled = dialled(&mut self.dial) => self.dialled(dialled).await,
+                frame = received(&mut self.socket) => self.received(frame).await,
+                () = due(closing) => {}
+                () = due(late) => self.deliver_late().await,
+                () = pause(wait) => self.step(Input::Tick).await,
+            }
+        }
+        if let Some(mut socket) = self.socket.take() {
+            // The other side may be gone already: then there is nobody to say goodbye to.
+            let _ = timeout(Duration::from_secs(2), socket.close(None)).await;
+        }
+    }
+
+    /// Virtual time.
+    fn now(&self) -> Millis {
+        self.clock.now(std::time::Instant::now())
+    }
+
+    /// Time may run fast while vehicles are there and nothing of the server is awaited.
+    fn fast(&self) -> bool {
+        let linked = self.socket.is_some() || self.offline;
+        let busy = self.visits.iter().any(Option::is_some)
+            || (1..=self.options.connectors).any(|c| self.core.energized(c));
+        linked
+            && !self.core.waiting()
+            && self.late.is_empty()
+            && (busy || self.options.speed != Speed::Max)
+    }
+
+    fn wakeup(&self) -> Option<Millis> {
+        let charging = (1..=self.options.connectors).any(|c| self.core.energized(c));
+        let tick = charging.then(|| self.metered.after(METER_TICK_MS));
+        let visits = self
+            .visits
+            .iter()
+            .flatten()
+            .filter_map(Visit::deadline)
+            .min();
+        [self.next_wakeup, tick, visits].into_iter().flatten().min()
+    }
+
+    /// Lets time pass up to now, gives the core one input and does what it says, until nothing follows.
+    async fn step(&mut self, input: Input<'_>) {
+        let now = self.now();
+        self.let_time_pass(now);
+        self.poll(now, input).await;
+        loop {
+            if let Some(up) = self.link_news.pop_front() {
+                self.poll(now, if up { Input::LinkUp } else { Input::LinkDown })
+                    .await;
+            } else if let Some((connector, act)) = self.next_act(now) {
+                self.act(now, connector, act).await;
+            } else {
+                break;
+            }
+        }
+    }
+
+    async fn poll(&mut self, now: Millis, input: Input<'_>) {
+        let mut out = Outputs::default();
+        self.core.poll(now, input, &mut out);
+        self.next_wakeup = out.next_wakeup;
+        for output in out.todo {
+            self.perform(now, output).await;
+        }
+    }
+
+    fn let_time_pass(&mut self, now: Millis) {
+        let seconds = now.0.saturating_sub(self.metered.0) as f64 / 1000.0;
+        self.metered = now;
+        for (index, connector) in (1..=self.options.connectors).enumerate() {
+            let meter = &mut self.meters[index];
+            meter.advance(seconds, self.core.energized(connector));
+            let mut unused = Outputs::default();
+            self.core
+                .poll(now, Input::Meter(connector, meter.reading()), &mut unused);
+        }
+    }
+
+    fn next_act(&mut self, now: Millis) -> Option<(u32, Act)> {
+        for index in 0..self.visits.len() {
+            let soc = self.meters[index].soc().unwrap_or(0.0);
+            if let Some(act) = self.visits[index].as_mut().and_then(|v| v.act(now, soc)) {
+                return Some((index as u32 + 1, act));
+            }
+        }
+        for index in 0..self.meters.len() {
+            let ready = self.meters[index].hungry() || self.meters[index].soc().is_none();
+            if self.ready[index] != ready {
+                self.ready[index] = ready;
+                return Some((index as u32 + 1, Act::Ready(ready)));
+            }
+        }
+        None
+    }
+
+    async fn act(&mut self, now: Millis, connector: u32, act: Act) {
+        let index = connector as usize - 1;
+        match act {
+            Act::Swipe => {
+                if let Some(visit) = &self.visits[index] {
+                    let id_tag = visit.session.id_tag.clone();
+                    self.poll(
+                        now,
+                        Input::Swipe {
+                            connector,
+                            id_tag: &id_tag,
+                        },
+                    )
+                    .await;
+                }
+            }
+            Act::Unplug => {
+                let visit = self.visits[index].take();
+                self.meters[index].unplug();
+                self.poll(now, Input::Unplug(connector)).await;
+                let energy_wh = visit.and_then(|v| v.energy_wh);
+                self.tell(StationEvent::SessionOver {
+                    connector,
+                    energy_wh,
+                });
+            }
+            Act::Ready(ready) => self.poll(now, Input::VehicleReady(connector, ready)).await,
+        }
+    }
+
+    async fn perform(&mut self, now: Millis, output: Output) {
+        match output {
+            Output::Connect if self.offline => self.link_news.push_back(false),
+            Output::Connect => {
+                let target = self.target.clone();
+                let (id, password) = (self.options.id.clone(), self.options.password.clone());
+                self.dial = Some(Box::pin(async move {
+                    target.connect(&id, password.as_deref()).await
+                }));
+            }
+            Output::Disconnect => self.hang_up(),
+            Output::Send(text) => self.send(text).await,
+            // The contactor is the core's own state here: meters ask it.
+            Output::Relay(..) => {}
+            Output::Persist => self.journal = self.core.journal(now),
+            Output::Reboot(_) => self.reboot(now),
+            Output::Event(event) => self.core_event(now, event),
+        }
+    }
+
+    fn core_event(&mut self, now: Millis, event: Event) {
+        let visit_at = |connector: u32| connector as usize - 1;
+        match &event {
+            Event::Started { connector, .. } => {
+                if let Some(visit) = &mut self.visits[visit_at(*connector)] {
+                    visit.started(now);
+                }
+            }
+            Event::Stopped {
+                connector,
+                energy_wh,
+                ..
+            } => {
+                if let Some(visit) = &mut self.visits[visit_at(*connector)] {
+                    visit.stopped(*energy_wh, now);
+                }
+            }
+            Event::Authorized {
+                connector, status, ..
+            } if *status != TagStatus::Accepted => {
+                if let Some(visit) = &mut self.visits[visit_at(*connector)] {
+                    visit.refused(now);
+                }
+            }
+            _ => {}
+        }
+        self.tell(StationEvent::Core(event));
+    }
+
+    async fn command(&mut self, command: Command) {
+        let known = |connector: u32| (1..=self.options.connectors).contains(&connector);
+        match command {
+            Command::Plug(connector, vehicle, soc) if known(connector) => {
+                self.meters[connector as usize - 1].plug(vehicle, soc);
+                self.step(Input::Plug(connector)).await;
+            }
+            Command::Session(session) if known(session.connector) => {
+                let connector = session.connector;
+                self.let_time_pass(self.now());
+                self.meters[connector as usize - 1].plug(session.vehicle.clone(), session.soc);
+                let visit = Visit::new(session, self.now());
+                self.visits[connector as usize - 1] = Some(visit);
+                self.step(Input::Plug(connector)).await;
+            }
+            Command::Unplug(connector) if known(connector) => {
+                self.let_time_pass(self.now());
+                self.meters[connector as usize - 1].unplug();
+                self.step(Input::Unplug(connector)).await;
+            }
+            Command::Swipe(connector, id_tag) => {
+                self.step(Input::Swipe {
+                    connector,
+                    id_tag: &id_tag,
+                })
+                .await;
+            }
+            Command::StopButton(connector) => self.step(Input::StopButton(connector)).await,
+            Command::Fault(connector, code) => self.step(Input::Fault(connector, code)).await,
+            Command::DataTransfer(vendor, message, data) => {
+                let (message, data) = (message.as_deref(), data.as_deref());
+                self.step(Input::DataTransfer {
+                    vendor: &vendor,
+                    message,
+                    data,
+                })
+                .await;
+            }
+            Command::Offline(offline) => {
+                self.offline = offline;
+                if offline {
+                    self.cut().await;
+                }
+            }
+            Command::Crash => self.cut().await,
+            Command::PowerCut => {
+                self.reboot(self.now());
+                self.step(Input::Tick).await;
+            }
+            Command::Raw(text) => {
+                self.send(text).await;
+                self.step(Input::Tick).await;
+            }
+            // A connector that does not exist has nothing that could happen to it.
+            Command::Plug(..) | Command::Session(_) | Command::Unplug(_) | Command::Shutdown => {}
+        }
+    }
+
+    /// Breaks the socket as a cut cable does: no closing handshake.
+    async fn cut(&mut self) {
+        self.hang_up();
+        self.step(Input::Tick).await;
+    }
+
+    fn hang_up(&mut self) {
+        let was_linked = self.socket.take().is_some() | self.dial.take().is_some();
+        self.late.clear();
+        if was_linked {
+            self.tell(StationEvent::Disconnected);
+            self.link_news.push_back(false);
+        }
+    }
+
+    /// Off and on again: only the journal and the physical world remain.
+    fn reboot(&mut self, now: Millis) {
+        self.hang_up();
+        self.link_news.clear();
+        let clock = self.options.start.map(|_| self.core.utc(now));
+        self.core = switched_on(&self.options, self.journal.clone(), now, clock);
+        self.next_wakeup = Some(now);
+        let mut unused = Outputs::default();
+        for (index, connector) in (1..=self.options.connectors).enumerate() {
+            self.core.poll(
+                now,
+                Input::Meter(connector, self.meters[index].reading()),
+                &mut unused,
+            );
+            if self.meters[index].soc().is_some() {
+                self.core.plugged_at_boot(connector);
+            }
+            if let Some(visit) = &mut self.visits[index] {
+                visit.refused(now);
+            }
+        }
+        self.ready.fill(true);
+        self.tell(StationEvent::Rebooted);
+    }
+
+    async fn dialled(&mut self, dialled: Result<Socket, ConnectError>) {
+        self.dial = None;
+        match dialled {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.tell(StationEvent::Connected);
+                self.step(Input::LinkUp).await;
+            }
+            Err(problem) => {
+                self.tell(StationEvent::ConnectFailed(problem));
+                self.step(Input::LinkDown).await;
+            }
+        }
+    }
+
+    /// Something came from the socket, or it ended (`None`).
+    async fn received(&mut self, message: Option<Message>) {
+        match message {
+            Some(Message::Text(text)) => {
+                let action = action_of(&text);
+                for (delay, text) in
+                    self.interceptor
+                        .pass(Direction::In, action.as_deref(), text.to_string())
+                {
+                    if delay.is_zero() {
+                        self.hear(text).await;
+                    } else {
+                        self.late.push(Late {
+                            due: Instant::now() + delay,
+                            direction: Direction::In,
+                            text,
+                        });
+                    }
+                }
+            }
+            // The library answers pings; other kinds mean nothing to OCPP-J.
+            Some(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_)) => {}
+            Some(Message::Close(_)) | None => {
+                self.hang_up();
+                self.step(Input::Tick).await;
+            }
+        }
+    }
+
+    async fn hear(&mut self, text: String) {
+        self.note(Direction::In, &text);
+        self.step(Input::Text(&text)).await;
+    }
+
+    async fn send(&mut self, text: String) {
+        self.note(Direction::Out, &text);
+        let action = action_of(&text);
+        for (delay, text) in self
+            .interceptor
+            .pass(Direction::Out, action.as_deref(), text)
+        {
+            if delay.is_zero() {
+                self.put_on_wire(text).await;
+            } else {
+                self.late.push(Late {
+                    due: Instant::now() + delay,
+                    direction: Direction::Out,
+                    text,
+                });
+            }
+        }
+    }
+
+    async fn put_on_wire(&mut self, text: String) {
+        let Some(socket) = &mut self.socket else {
+            return;
+        };
+        let sent = timeout(SEND_LIMIT, socket.send(Message::text(text))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            self.hang_up();
+        }
+    }
+
+    async fn deliver_late(&mut self) {
+        let now = Instant::now();
+        // Equal delays keep their order: the list is in order of arrival.
+        while let Some(at) = self.late.iter().position(|l| l.due <= now) {
+            let Late {
+                direction, text, ..
+            } = self.late.remove(at);
+            match direction {
+                Direction::Out => self.put_on_wire(text).await,
+                Direction::In => self.hear(text).await,
+            }
+        }
+        self.step(Input::Tick).await;
+    }
+
+    fn note(&mut self, direction: Direction, text: &str) {
+        let at = self.core.utc(self.now());
+        if let Some(trace) = &mut self.trace
+            && let Err(problem) = trace.append(&self.tracer.line(at, direction, text))
+        {
+            self.trace = None;
+            self.tell(StationEvent::TraceFailed(problem));
+        }
+        self.tell(StationEvent::Frame(at, direction, text.to_owned()));
+    }
+
+    fn tell(&self, event: StationEvent) {
+        // Nobody may be listening: then events are of no use.
+        let _ = self.events.send(event);
+    }
+}
+
+fn switched_on(
+    options: &Options,
+    journal: Journal,
+    now: Millis,
+    clock: Option<evse_core::Utc>,
+) -> ChargePoint {
+    let settings = Settings {
+        vendor: options.vendor.clone(),
+        model: options.model.clone(),
+        serial: options.serial.clone(),
+        connectors: options.connectors,
+        seed: options.seed,
+        clock,
+        ..Settings::default()
+    };
+    let mut core = ChargePoint::new(settings, journal, now);
+    if let Some(interval) = options.sample_interval {
+        core.configure(
+            Key::MeterValueSampleInterval,
+            interval.as_secs().to_string(),
+        );
+    }
+    core
+}
+
+fn action_of(text: &str) -> Option<String> {
+    match Frame::parse(text) {
+        Ok(Frame::Call { action, .. }) => Some(action.into_owned()),
+        _ => None,
+    }
+}
+
+async fn dialled(dial: &mut Option<Dial>) -> Result<Socket, ConnectError> {
+    match dial {
+        Some(dial) => dial.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn received(socket: &mut Option<Socket>) -> Option<Message> {
+    match socket {
+        Some(socket) => socket.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn pause(wait: Duration) {
+    if wait.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        sleep(wait).await;
+    }
+}
