@@ -285,7 +285,7 @@ impl Config {
             csms: Csms::from_env(&mut env),
             portal: Portal::from_env(&mut env),
             retention: Retention {
-                messages: env.days("MESSAGE_RETENTION_DAYS", 30),
+                messages: env.days("MESSAGE_RETENTION_DAYS", 90),
                 meter_values: env.days("METER_RETENTION_DAYS", 730),
             },
             mail: Mail::from_env(&mut env),
