@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The people's room: pages for operators, the API for integrators, sign-in, live updates. It reads behind a
+//! [`store::Scope`] and writes what people own; it never speaks to a charger and holds no SQL.
+
+pub mod api;
+pub mod auth;
+pub mod config;
+pub mod error;
+pub mod pages;
+pub mod router;
+pub mod state;
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+pub use config::Config;
+pub use error::{Error, Result};
+pub use router::{Access, Route, router};
+pub use state::{App, AppState};
+
+/// Serves pages and API on `listener` until `shutdown` turns soft; answers that are under way are finished.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn run(
+    app: AppState,
+    listener: TcpListener,
+    shutdown: &service::shutdown::Shutdown,
+) -> std::io::Result<()> {
+    if !app.config.secure_cookies() {
+        tracing::warn!(
+            public_url = app.config.public_url,
+            "PUBLIC_URL is not https: cookies travel in clear; use https on any network that others share"
+        );
+    }
+    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
+    let soft = shutdown.soft().clone();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move { soft.cancelled().await })
+        .await
+}

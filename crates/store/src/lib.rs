@@ -3,6 +3,8 @@
 //! One file per table or per question that people ask. A query is a function that takes a connection; a query whose
 //! rows belong to a site takes a [`Scoped`] transaction, which nothing but a [`Scope`] can open.
 
+pub mod api_keys;
+pub mod audit;
 pub mod commands;
 pub mod connectors;
 pub mod copy;
@@ -16,6 +18,7 @@ pub mod lookup;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
+pub mod people;
 pub mod pool;
 pub mod presence;
 pub mod refusals;
@@ -24,6 +27,7 @@ pub mod rollups;
 pub mod scope;
 pub mod secrets;
 pub mod sessions;
+pub mod sign_in;
 pub mod sites;
 pub mod stations;
 #[cfg(any(test, feature = "testing"))]

@@ -1,0 +1,4 @@
+//! The portal as a whole: its router over a database of the test's own.
+
+mod harness;
+mod wall;

@@ -1,0 +1,47 @@
+//! What stands around every route: policies, faces of errors, headers.
+
+use axum::http::StatusCode;
+use store::people::Role;
+
+use crate::harness::Portal;
+
+#[tokio::test]
+async fn an_unknown_route_is_a_problem_to_programs_and_a_page_to_people() {
+    let portal = Portal::start().await;
+    let api = portal.nobody().get("/api/v1/nothing").await;
+    assert_eq!(api.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.header("content-type"), "application/problem+json");
+    let problem = api.json();
+    assert_eq!(
+        (&problem["status"], &problem["title"]),
+        (&404.into(), &"Not Found".into())
+    );
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("/api/v1/nothing")
+    );
+
+    let admin = portal
+        .signed_in("admin@example.org", Role::Admin, &[])
+        .await;
+    let page = admin.get("/nothing").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.body.contains("<h1>Not Found</h1>"), "{}", page.body);
+    assert!(page.body.contains(page.header("x-request-id")));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_protect_it() {
+    let portal = Portal::start().await;
+    let answer = portal.nobody().get("/nothing").await;
+    assert!(
+        answer
+            .header("content-security-policy")
+            .starts_with("default-src 'none'; script-src 'self'")
+    );
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("x-frame-options"), "DENY");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
