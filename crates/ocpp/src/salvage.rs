@@ -165,6 +165,14 @@ pub fn scalar<'de, D: Deserializer<'de>, T: FromScalar>(
     Ok(T::from_scalar(scalar))
 }
 
+/// Field reader: a number that must be there, in a message of ours that a peer reads.
+///
+/// # Errors
+/// If nothing can be made of it.
+pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    scalar(deserializer)?.ok_or_else(|| D::Error::custom("expected a whole number"))
+}
+
 /// Field reader: a text whose digits matter, so that a number in its place is kept as written.
 ///
 /// # Errors

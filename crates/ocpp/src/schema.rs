@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -402,6 +403,7 @@ fn not_a_time(text: &str) -> Option<(Rule, String)> {
     })
 }
 
+/// The form of RFC 3986 as far as it tells a URI from a typing error: a scheme, and only characters that may stand in one.
 fn not_a_uri(text: &str) -> Option<(Rule, String)> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -409,10 +411,23 @@ fn not_a_uri(text: &str) -> Option<(Rule, String)> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     };
-    let is_allowed = |b: u8| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b);
+    let is_plain = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_graphic() && !b"\"<>[\\]^`{|}".contains(&b))
+    };
+    // Brackets stand around an IPv6 address and nowhere else.
+    let is_rest = |rest: &str| match rest.split_once('[') {
+        None => is_plain(rest),
+        Some((before, after)) => after.split_once(']').is_some_and(|(host, path)| {
+            before.starts_with("//")
+                && is_plain(before)
+                && host.parse::<Ipv6Addr>().is_ok()
+                && is_plain(path)
+        }),
+    };
     let is_uri = text
         .split_once(':')
-        .is_some_and(|(scheme, rest)| is_scheme(scheme) && rest.bytes().all(is_allowed));
+        .is_some_and(|(scheme, rest)| is_scheme(scheme) && is_rest(rest));
     (!is_uri).then(|| (Rule::Format, "a URI such as ftp://host/path".to_owned()))
 }
 

@@ -9,7 +9,7 @@ use super::{
     Reason, RegistrationStatus, RemoteStartStopStatus, ResetStatus, ResetType, UnlockStatus,
 };
 use crate::Timestamp;
-use crate::salvage::{object, objects, scalar, scalars};
+use crate::salvage::{object, objects, required, scalar, scalars};
 
 /// `Authorize.req`: a station asks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,7 @@ pub struct BootNotificationResponse {
     /// `currentTime`, required: a date and time.
     pub current_time: Timestamp,
     /// `interval`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub interval: i64,
 }
 
@@ -78,6 +79,7 @@ pub struct BootNotificationResponse {
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAvailabilityRequest {
     /// `connectorId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub connector_id: i64,
     /// `type`, required: one of a list.
     #[serde(rename = "type")]
@@ -243,6 +245,7 @@ pub struct RemoteStartTransactionResponse {
 #[serde(rename_all = "camelCase")]
 pub struct RemoteStopTransactionRequest {
     /// `transactionId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub transaction_id: i64,
 }
 
@@ -301,6 +304,7 @@ pub struct StartTransactionResponse {
     /// `idTagInfo`, required: an object.
     pub id_tag_info: IdTagInfo,
     /// `transactionId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub transaction_id: i64,
 }
 
@@ -374,6 +378,7 @@ pub struct StopTransactionResponse {
 #[serde(rename_all = "camelCase")]
 pub struct UnlockConnectorRequest {
     /// `connectorId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub connector_id: i64,
 }
 

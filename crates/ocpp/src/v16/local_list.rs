@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AuthorizationData, UpdateStatus, UpdateType};
-use crate::salvage::{objects, scalar};
+use crate::salvage::{objects, required, scalar};
 
 /// `GetLocalListVersion.req`: we ask.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub struct GetLocalListVersionResponse {
 #[serde(rename_all = "camelCase")]
 pub struct SendLocalListRequest {
     /// `listVersion`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub list_version: i64,
     /// `localAuthorizationList`: a list.
     #[serde(

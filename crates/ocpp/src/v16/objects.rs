@@ -10,7 +10,7 @@ use super::enums::{
     ValueFormat,
 };
 use crate::Timestamp;
-use crate::salvage::{decimal, object, objects, scalar, verbatim, write_decimal};
+use crate::salvage::{decimal, object, objects, required, scalar, verbatim, write_decimal};
 
 /// Authorization data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,7 @@ pub struct CertificateHashData {
 #[serde(rename_all = "camelCase")]
 pub struct ChargingProfile {
     /// `chargingProfileId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub charging_profile_id: i64,
     /// `transactionId`: a whole number.
     #[serde(
@@ -59,6 +60,7 @@ pub struct ChargingProfile {
     )]
     pub transaction_id: Option<i64>,
     /// `stackLevel`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub stack_level: i64,
     /// `chargingProfilePurpose`, required: one of a list.
     pub charging_profile_purpose: ChargingProfilePurpose,

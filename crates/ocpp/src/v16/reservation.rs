@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{CancelReservationStatus, ReservationStatus};
 use crate::Timestamp;
-use crate::salvage::scalar;
+use crate::salvage::{required, scalar};
 
 /// `CancelReservation.req`: we ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelReservationRequest {
     /// `reservationId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub reservation_id: i64,
 }
 
@@ -29,6 +30,7 @@ pub struct CancelReservationResponse {
 #[serde(rename_all = "camelCase")]
 pub struct ReserveNowRequest {
     /// `connectorId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub connector_id: i64,
     /// `expiryDate`, required: a date and time.
     pub expiry_date: Timestamp,
@@ -42,6 +44,7 @@ pub struct ReserveNowRequest {
     )]
     pub parent_id_tag: Option<String>,
     /// `reservationId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub reservation_id: i64,
 }
 

@@ -10,7 +10,7 @@ use super::{
     TriggerMessageStatus, UpdateFirmwareStatus, UploadLogStatus,
 };
 use crate::Timestamp;
-use crate::salvage::{objects, scalar};
+use crate::salvage::{objects, required, scalar};
 
 /// `CertificateSigned.req`: we ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,7 @@ pub struct GetLogRequest {
     /// `logType`, required: one of a list.
     pub log_type: LogType,
     /// `requestId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub request_id: i64,
     /// `retries`: a whole number.
     #[serde(
@@ -241,6 +242,7 @@ pub struct SignedUpdateFirmwareRequest {
     )]
     pub retry_interval: Option<i64>,
     /// `requestId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub request_id: i64,
     /// `firmware`, required: an object.
     pub firmware: Firmware,

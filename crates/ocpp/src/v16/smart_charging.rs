@@ -8,7 +8,7 @@ use super::{
     ChargingSchedule, ClearChargingProfileStatus, GetCompositeScheduleStatus,
 };
 use crate::Timestamp;
-use crate::salvage::{object, scalar};
+use crate::salvage::{object, required, scalar};
 
 /// `ClearChargingProfile.req`: we ask.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,8 +42,10 @@ pub struct ClearChargingProfileResponse {
 #[serde(rename_all = "camelCase")]
 pub struct GetCompositeScheduleRequest {
     /// `connectorId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub connector_id: i64,
     /// `duration`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub duration: i64,
     /// `chargingRateUnit`: one of a list.
     #[serde(
@@ -77,6 +79,7 @@ pub struct GetCompositeScheduleResponse {
 #[serde(rename_all = "camelCase")]
 pub struct SetChargingProfileRequest {
     /// `connectorId`, required: a whole number.
+    #[serde(deserialize_with = "required")]
     pub connector_id: i64,
     /// `csChargingProfiles`, required: an object.
     pub cs_charging_profiles: ChargingProfile,

@@ -201,6 +201,7 @@ fn with_imports(title: &str, types: &str, body: &str) -> String {
         "decimal",
         "object",
         "objects",
+        "required",
         "scalar",
         "scalars",
         "verbatim",
@@ -294,6 +295,9 @@ fn field(property: &Property, is_plain: bool, is_verbatim: bool, has_default: bo
             attributes.push("default".into());
         }
         attributes.push(format!("deserialize_with = \"{reader}\""));
+    }
+    if is_plain && *kind == Kind::Integer {
+        attributes.push("deserialize_with = \"required\"".into());
     }
     if *kind == (Kind::Decimal { places: Some(1) }) || *kind == (Kind::Decimal { places: None }) {
         attributes.push("serialize_with = \"write_decimal\"".into());
