@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Money, and the upkeep that goes with it: retention, rollups and the mail outbox. It meets the other rooms in the
+//! database only. Prices and invoices are not here yet.
+
+pub mod jobs;
+
+use service::{clock::Clock, config::Retention, mail::Mailer, shutdown::Shutdown};
+use store::Pool;
+
+/// What this room needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long messages and meter values are kept.
+    pub retention: Retention,
+}
+
+/// Works until the shutdown; what is begun is finished. Any number of processes may run it: mail is claimed, and
+/// upkeep is done by one of them at a time.
+pub async fn run(options: Options, pool: Pool, mailer: Mailer, clock: Clock, shutdown: Shutdown) {
+    tokio::join!(
+        jobs::outbox::send_until_shutdown(&pool, &mailer, &clock, &shutdown),
+        jobs::upkeep_until_shutdown(&options, &pool, &clock, &shutdown),
+    );
+}

@@ -71,3 +71,23 @@ pub async fn failed(
     .await?;
     Ok(())
 }
+
+/// Any number will do, as long as every process takes the same one.
+const TURN: i64 = 0x4a6f_6273;
+
+/// Takes the turn to do regular work; false if another connection has it. It ends with [`end_turn`] or the connection.
+pub async fn take_turn(db: &mut PgConnection) -> Result<bool> {
+    Ok(
+        sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "taken!""#, TURN)
+            .fetch_one(db)
+            .await?,
+    )
+}
+
+/// Lets others have their turn.
+pub async fn end_turn(db: &mut PgConnection) -> Result<()> {
+    sqlx::query!("select pg_advisory_unlock($1)", TURN)
+        .fetch_one(db)
+        .await?;
+    Ok(())
+}

@@ -10,6 +10,9 @@ use crate::Result;
 /// A room's connections.
 pub type Pool = sqlx::PgPool;
 
+/// One connection.
+pub type Connection = sqlx::PgConnection;
+
 /// Who is asking; decides the role that Postgres sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
