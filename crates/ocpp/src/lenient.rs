@@ -1,7 +1,7 @@
 //! Harmless deviations of real chargers and what is made of them: units, phases, contexts, id tokens, configuration values.
 //!
 //! Rows name the quirk of `ocpp-quirks.md` they answer. Timestamps are in [`crate::timestamp`], JSON types in
-//! [`crate::salvage`], frames in [`crate::frame::mend`]. A new deviation is a row here and a golden test in `tests/quirks.rs`.
+//! [`crate::salvage`], frames in [`crate::frame::mend`]. A new deviation is a row here and a golden test in `tests/quirks.rs` or `tests/meter.rs`.
 
 use rust_decimal::Decimal;
 
