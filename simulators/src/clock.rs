@@ -7,6 +7,16 @@ use std::{
 
 use evse_core::Millis;
 
+/// The time of day of the machine that simulates: what a charger's own clock would show.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulators' one reading of the real time of day, at their edge"
+)]
+pub fn utc_now() -> evse_core::Utc {
+    evse_core::Utc(chrono::Utc::now().timestamp_millis())
+}
+
 /// How fast virtual time runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {

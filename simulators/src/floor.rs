@@ -8,10 +8,7 @@ use std::{
     sync::atomic::{AtomicI64, Ordering},
 };
 
-use evse_core::{
-    Utc,
-    ocpp::{Frame, frame},
-};
+use evse_core::ocpp::{Frame, frame};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
@@ -23,7 +20,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::socket::small_buffers;
+use crate::{clock::utc_now, socket::small_buffers};
 
 /// One CALL of a station.
 #[derive(Clone, Copy, Debug)]
@@ -122,14 +119,13 @@ async fn connection<C: OnCall>(stream: TcpStream, shared: Arc<(C, AtomicI64)>) {
 }
 
 fn answer(id: &str, action: &str, transaction_id: i64) -> String {
-    let now = || Utc(chrono::Utc::now().timestamp_millis());
     match action {
-        "Heartbeat" => frame::result(id, &format!(r#"{{"currentTime":"{}"}}"#, now())),
+        "Heartbeat" => frame::result(id, &format!(r#"{{"currentTime":"{}"}}"#, utc_now())),
         "BootNotification" => frame::result(
             id,
             &format!(
                 r#"{{"status":"Accepted","currentTime":"{}","interval":86400}}"#,
-                now()
+                utc_now()
             ),
         ),
         "Authorize" | "StopTransaction" => {

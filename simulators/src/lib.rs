@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod fault;
 pub mod floor;
+mod history;
 pub mod ledger;
 pub mod physics;
 pub mod run;
@@ -14,5 +15,6 @@ pub mod swarm;
 pub mod trace;
 
 pub use clock::Speed;
+pub use history::{Driver, History, PastFault, PastSession, Sample, Site, StationFacts, history};
 pub use physics::{Supply, Vehicle, vehicle};
 pub use station::{Controls, Options, Session, Station, StationEvent, Until};

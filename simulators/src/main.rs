@@ -217,7 +217,7 @@ fn run_station(args: RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let a_day_ago = || Utc((chrono::Utc::now() - chrono::Duration::days(1)).timestamp_millis());
+    let a_day_ago = || Utc(simulators::clock::utc_now().0 - 86_400_000);
     let start = args
         .start
         .or_else(|| (args.speed != Speed::Times(1.0)).then(a_day_ago));

@@ -27,6 +27,7 @@ use super::{
     worker::{Phase, Slot, Worker},
 };
 use crate::{
+    clock::utc_now,
     ledger::Entry,
     socket::{ConnectError, Socket},
 };
@@ -117,7 +118,7 @@ impl Station {
     fn new(worker: Rc<Worker>, number: usize) -> Self {
         let options = &worker.options;
         let tag = options.tags.name(number);
-        let now = chrono::Utc::now().timestamp_millis();
+        let now = utc_now().0;
         let register_wh = 1_000_000 + number as u64 * 7_919;
         let reading = Reading {
             energy_wh: register_wh,
@@ -163,7 +164,7 @@ impl Station {
 
     /// Sets the holes of a new message: a time later than any before, and a meter that has moved on.
     fn prepare(&mut self, step: Step) {
-        let now = chrono::Utc::now().timestamp_millis();
+        let now = utc_now().0;
         self.fill.at = Utc(now.max(self.fill.at.0 + 1));
         let reading = &mut self.fill.reading;
         match step {
