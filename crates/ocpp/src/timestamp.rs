@@ -168,6 +168,9 @@ fn local_time(date: NaiveDate, clock: &str) -> Option<NaiveDateTime> {
 
 fn offset_seconds(zone: &str) -> Option<i32> {
     let digits: String = zone[1..].chars().filter(|c| *c != ':').collect();
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (hours, minutes) = match digits.len() {
         2 => (digits.as_str(), "0"),
         4 => digits.split_at(2),
@@ -247,6 +250,7 @@ mod tests {
             ("2024-04-26T24:01:00Z", "unreadable", Some(Unreadable)),
             ("2024-04-26T14:35:02+99999", "unreadable", Some(Unreadable)),
             ("2024-04-26T14:35:02+é", "unreadable", Some(Unreadable)),
+            ("2024-04-26T14:35:02+𐀀", "unreadable", Some(Unreadable)),
             ("2024-04-26é14:35:02", "unreadable", Some(Unreadable)),
             ("", "unreadable", Some(Unreadable)),
             ("yesterday", "unreadable", Some(Unreadable)),
