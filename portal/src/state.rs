@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use service::clock::Clock;
-use store::Pool;
+use store::{Connection, Pool};
 
-use crate::Config;
+use crate::{Config, Result};
 
 /// The portal as a value; tests build the same.
 #[derive(Debug)]
@@ -29,5 +29,14 @@ impl App {
             pool,
             clock,
         })
+    }
+
+    /// A connection for rows that belong to no site: people, keys, tokens. Rows of sites are read through
+    /// [`store::Scope::begin`] alone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn connection(&self) -> Result<Connection> {
+        Ok(self.pool.acquire().await.map_err(store::Error::from)?)
     }
 }

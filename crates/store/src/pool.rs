@@ -9,6 +9,8 @@ use crate::Result;
 
 /// A room's connections.
 pub type Pool = sqlx::PgPool;
+/// One of them, given back when dropped.
+pub type Connection = sqlx::pool::PoolConnection<sqlx::Postgres>;
 
 /// One connection.
 pub type Connection = sqlx::PgConnection;

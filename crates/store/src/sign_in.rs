@@ -11,9 +11,12 @@ use crate::{Result, ids, secrets};
 /// A login that is used all the time is noted as seen this often.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
+/// A transaction in which nobody else signs in. What is not committed is undone.
+pub type Step<'c> = PgTransaction<'c>;
+
 /// Begins a step of signing in. Steps go one after the other, so that two requests at once cannot both be the last
 /// that a limit allows.
-pub async fn step(db: &mut PgConnection) -> Result<PgTransaction<'_>> {
+pub async fn step(db: &mut PgConnection) -> Result<Step<'_>> {
     let mut tx = db.begin().await?;
     sqlx::query!("select pg_advisory_xact_lock(hashtext('sign_in'))")
         .execute(&mut *tx)

@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod cookies;
+mod policy;
+mod sign_in;
 
 use axum::{
     extract::FromRequestParts,
@@ -13,7 +15,7 @@ use store::{
     api_keys::{self, KeyScope},
     audit::Actor,
     people::{self, Role, SiteRole, User},
-    sign_in,
+    sign_in as logins,
 };
 use uuid::Uuid;
 
@@ -147,22 +149,26 @@ impl<S: Sync> FromRequestParts<S> for Viewer {
 
 /// Who sent `request`, if anybody that we know. A key opens the API only; where one is sent, the cookie is not read.
 pub(crate) async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<Viewer>> {
-    let now = app.clock.now();
     if is_api(path)
         && let Some(authorization) = headers.get(header::AUTHORIZATION)
     {
         let Some(key) = bearer(authorization) else {
             return Ok(None);
         };
-        let mut db = app.pool.acquire().await.map_err(store::Error::from)?;
-        let key = api_keys::find(&mut db, key, now).await?;
+        let mut db = app.connection().await?;
+        let key = api_keys::find(&mut db, key, app.clock.now()).await?;
         return Ok(key.as_ref().map(Viewer::of_key));
     }
+    signed_in(app, headers).await
+}
+
+/// The person whose login cookie came along.
+async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>> {
     let Some(token) = cookies::read(app, Purpose::Login, headers) else {
         return Ok(None);
     };
-    let mut db = app.pool.acquire().await.map_err(store::Error::from)?;
-    let Some(user) = sign_in::find(&mut db, &token, now).await? else {
+    let mut db = app.connection().await?;
+    let Some(user) = logins::find(&mut db, &token, app.clock.now()).await? else {
         return Ok(None);
     };
     let memberships = people::memberships(&mut db, user.id).await?;
@@ -197,7 +203,15 @@ fn with_next(path: &str, next: &str) -> String {
 
 /// The routes of signing in and out.
 pub fn routes() -> Vec<Route> {
-    Vec::new()
+    vec![
+        Route::get("/login", Access::Public, sign_in::ask_email),
+        Route::post("/login", Access::Public, sign_in::send_code),
+        Route::get("/login/code", Access::Public, sign_in::ask_code),
+        Route::post("/login/code", Access::Public, sign_in::check_code),
+        Route::get("/login/done", Access::Public, sign_in::done),
+        Route::post("/logout", Access::Public, sign_in::sign_out),
+        Route::get("/dev/mailbox", Access::Demo, sign_in::mailbox),
+    ]
 }
 
 #[cfg(test)]

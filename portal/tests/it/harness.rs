@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use chrono::TimeDelta;
-use portal::{App, AppState, Config};
+use portal::{App, Config};
 use serde_json::Value;
 use service::clock::Clock;
 use store::{
@@ -26,7 +26,6 @@ pub const TODAY: &str = "2026-11-20T12:00:00Z";
 /// A portal, its database and its clock.
 pub struct Portal {
     pub db: TestDb,
-    pub app: AppState,
     pub router: Router,
     pub clock: Clock,
 }
@@ -53,12 +52,7 @@ impl Portal {
         let clock = Clock::fixed(TODAY.parse().unwrap());
         let app = App::new(config, db.pool(Room::Portal), clock.clone());
         let router = portal::router(&app);
-        Portal {
-            db,
-            app,
-            router,
-            clock,
-        }
+        Portal { db, router, clock }
     }
 
     /// A site.

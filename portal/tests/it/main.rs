@@ -1,4 +1,5 @@
 //! The portal as a whole: its router over a database of the test's own.
 
 mod harness;
+mod sign_in;
 mod wall;
