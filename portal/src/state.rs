@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use service::clock::Clock;
-use store::{Connection, Pool};
+use store::{Pool, Pooled};
 
 use crate::{Config, Result};
 
@@ -36,7 +36,7 @@ impl App {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn connection(&self) -> Result<Connection> {
+    pub async fn connection(&self) -> Result<Pooled> {
         Ok(self.pool.acquire().await.map_err(store::Error::from)?)
     }
 }

@@ -34,5 +34,5 @@ pub mod stations;
 pub mod testing;
 
 pub use error::{Error, Result};
-pub use pool::{Connection, Pool, Room};
+pub use pool::{Connection, Pool, Pooled, Room};
 pub use scope::{Scope, Scoped};

@@ -9,11 +9,12 @@ use crate::Result;
 
 /// A room's connections.
 pub type Pool = sqlx::PgPool;
-/// One of them, given back when dropped.
-pub type Connection = sqlx::pool::PoolConnection<sqlx::Postgres>;
 
 /// One connection.
 pub type Connection = sqlx::PgConnection;
+
+/// One of a pool, given back when dropped.
+pub type Pooled = sqlx::pool::PoolConnection<sqlx::Postgres>;
 
 /// Who is asking; decides the role that Postgres sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
