@@ -1,1 +1,152 @@
-//! Placeholder.
+//! Chargers in: from a socket to rows, and from command rows to a socket. People and money are other rooms.
+//!
+//! The way of a charge: `server` accepts, `handshake` decides, `connection` drives the Link, `v16` reads the payload,
+//! an op in `ops` decides, `ingest` commits, and the answer leaves.
+
+mod commands;
+mod connection;
+mod credentials;
+mod gather;
+mod handshake;
+mod identity;
+mod ingest;
+mod numbers;
+mod ops;
+mod presence;
+mod refusals;
+mod registry;
+mod server;
+mod v16;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use service::clock::Clock;
+use service::config::UnknownStations;
+use service::shutdown::Shutdown;
+use store::Pool;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use credentials::Credentials;
+use gather::Lookups;
+use ingest::Ingest;
+use numbers::Numbers;
+use presence::Presence;
+use refusals::Refusals;
+use registry::Registry;
+
+/// How this node treats chargers.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to do with a station that nobody has registered.
+    pub unknown_stations: UnknownStations,
+    /// How long meter values are kept; older charger times go to the odd table.
+    pub meter_retention_days: u32,
+    /// Sockets in all; more are closed at once.
+    pub max_connections: usize,
+    /// Sockets of one address.
+    pub max_per_address: usize,
+    /// How long a socket may be silent before it is pinged. It is given up after twice that and ten seconds.
+    pub ping_interval: Duration,
+    /// How long a station may take to answer a CALL of ours.
+    pub call_timeout: Duration,
+    /// How often stations are told to send Heartbeats.
+    pub heartbeat_interval: Duration,
+    /// How long nothing may be committed before chargers are sent away (they keep their queues).
+    pub outage: Duration,
+    /// How many gathered writers there are; each has a connection of its own.
+    pub lanes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            unknown_stations: UnknownStations::Refuse,
+            meter_retention_days: 730,
+            max_connections: 50_000,
+            max_per_address: 20_000,
+            ping_interval: Duration::from_secs(60),
+            call_timeout: Duration::from_secs(30),
+            heartbeat_interval: Duration::from_secs(300),
+            outage: Duration::from_secs(10),
+            lanes: 2,
+        }
+    }
+}
+
+/// What every connection of this node shares.
+pub(crate) struct Csms {
+    options: Options,
+    /// Names this node in leases and command rows.
+    node: String,
+    clock: Clock,
+    pool: Pool,
+    shutdown: Shutdown,
+    lookups: Lookups,
+    ingest: Ingest,
+    numbers: Numbers,
+    credentials: Credentials,
+    registry: Registry,
+    presence: Presence,
+    refusals: Refusals,
+}
+
+/// Serves chargers on `listener` until the shutdown; returns when the last socket is closed.
+///
+/// # Errors
+/// When the database cannot be told that this node starts.
+pub async fn run(
+    options: Options,
+    pool: Pool,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> store::Result<()> {
+    // One node today; its name stays the same so that a restart knows what it had sent.
+    let node = "csms".to_owned();
+    let mut connection = pool.acquire().await?;
+    store::presence::node_started(&mut connection, &node, clock.now()).await?;
+    store::commands::lost(&mut connection, &node, None, clock.now()).await?;
+    drop(connection);
+
+    let csms = Arc::new(Csms {
+        lookups: Lookups::start(&pool, options.outage),
+        ingest: Ingest::start(&pool, &options),
+        numbers: Numbers::new(pool.clone()),
+        credentials: Credentials::default(),
+        registry: Registry::default(),
+        presence: Presence::default(),
+        refusals: Refusals::default(),
+        options,
+        node,
+        clock,
+        pool,
+        shutdown: shutdown.clone(),
+    });
+    let background = [
+        tokio::spawn(presence::write_forever(csms.clone())),
+        tokio::spawn(refusals::write_forever(csms.clone())),
+        tokio::spawn(commands::deliver_forever(csms.clone())),
+        tokio::spawn(commands::expire_forever(csms.clone())),
+        tokio::spawn(ingest::ring_forever(csms.clone())),
+        tokio::spawn(ingest::watch_outage_forever(csms.clone())),
+    ];
+    server::accept_until_shutdown(&csms, listener).await;
+    csms.registry.close_all(registry::Close::Restart);
+    tokio::select! {
+        () = csms.registry.wait_until_empty() => {}
+        () = shutdown.hard().cancelled() => tracing::warn!("sockets are dropped: the time to end in order is over"),
+    }
+    for task in &background {
+        task.abort();
+    }
+    presence::write_last(&csms).await;
+    refusals::write_last(&csms).await;
+    Ok(())
+}
+
+/// A message id of ours.
+pub(crate) fn message_id() -> String {
+    Uuid::new_v4().simple().to_string()
+}

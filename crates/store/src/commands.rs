@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::ingest::{Direction, MessageRow, copy_messages};
+use crate::ingest::{Direction, MessageRow, insert_messages};
 use crate::{Result, Scoped, ids};
 
 /// Rung with a station's id when a command of it waits.
@@ -217,7 +217,7 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
         answered_at,
         findings: None,
     };
-    copy_messages(&mut tx, &[message]).await?;
+    insert_messages(&mut tx, &[&message]).await?;
     sqlx::query!(
         "select pg_notify($1, $2::uuid::text)",
         ENDED_CHANNEL,
@@ -307,6 +307,18 @@ pub async fn effect_seen(
         action,
         effect,
         since
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes what was seen to follow from a command; the first effect stands.
+pub async fn note_effect(db: &mut PgConnection, id: Uuid, effect: &str) -> Result<()> {
+    sqlx::query!(
+        "update commands set effect = $2 where id = $1 and effect is null",
+        id,
+        effect
     )
     .execute(db)
     .await?;

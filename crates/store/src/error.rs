@@ -9,6 +9,9 @@ pub enum Error {
     /// The database could not be asked, or gave up; see [`Error::is_retryable`].
     #[error(transparent)]
     Database(sqlx::Error),
+    /// The connection broke while committing: nobody knows whether the work was kept.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(sqlx::Error),
     /// A named constraint refused the row; the name says which rule.
     #[error("the row breaks {0}")]
     Conflict(String),
@@ -39,6 +42,14 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// What an error of COMMIT means: an answer of the database is a plain no, anything else leaves it open.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(_) => error.into(),
+            broken => Error::Unknown(broken),
+        }
+    }
+
     /// Whether the same work may succeed a moment later: deadlock, serialization, too many connections, shutdown, crash,
     /// time-out, a socket that broke. Everything else is the data's fault.
     pub fn is_retryable(&self) -> bool {

@@ -1,14 +1,13 @@
 //! Everything that stations say, written for many of them in one commit. Nothing here decides; `csms` does.
 //!
-//! A [`Batch`] holds at most one message of a station, so that no row of it depends on another.
+//! A commit holds at most one message of a station, so that no row of it depends on another.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::Result;
-use crate::copy::Rows;
+use crate::{Error, Result};
 
 mod meter;
 mod transactions;
@@ -23,6 +22,16 @@ pub enum Direction {
     In,
     /// We called the station.
     Out,
+}
+
+impl Direction {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::In => "in",
+            Direction::Out => "out",
+        }
+    }
 }
 
 /// One CALL with its answer.
@@ -134,9 +143,9 @@ pub struct EventRow {
     pub detail: Value,
 }
 
-/// Rows of many stations that become durable together.
+/// What one message of a station changes. It becomes durable as a whole or not at all.
 #[derive(Debug, Clone, Default)]
-pub struct Batch {
+pub struct Effect {
     /// The message log.
     pub messages: Vec<MessageRow>,
     /// Wide meter values. Rows of equal key must have been merged.
@@ -159,78 +168,65 @@ pub struct Batch {
     pub events: Vec<EventRow>,
 }
 
-impl Batch {
-    /// Takes over all rows of `other`.
-    pub fn append(&mut self, mut other: Batch) {
-        self.messages.append(&mut other.messages);
-        self.meter.append(&mut other.meter);
-        self.signed.append(&mut other.signed);
-        self.starts.append(&mut other.starts);
-        self.stops.append(&mut other.stops);
-        self.odd_stops.append(&mut other.odd_stops);
-        self.late.append(&mut other.late);
-        self.statuses.append(&mut other.statuses);
-        self.boots.append(&mut other.boots);
-        self.events.append(&mut other.events);
-    }
-}
-
-/// Writes the batch and commits it. Answers what became of each start, in no order.
+/// Writes the effects of many stations' messages and commits them together. Answers what became of each start, in no
+/// order. `effects` holds at most one message of a station.
 ///
-/// After an error nothing of the batch was written, unless the commit itself broke: then nobody knows, and the caller must
-/// treat it as not written (every row has a natural key, so writing it again does no harm).
-pub async fn commit(db: &mut PgConnection, batch: &Batch) -> Result<Vec<Started>> {
+/// After an error nothing was written, but for [`crate::Error::Unknown`]: then nobody knows, and the caller must not
+/// acknowledge (every row that matters has a natural key, so hearing it again does no harm).
+pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<Started>> {
     let mut tx = db.begin().await?;
-    copy_messages(&mut tx, &batch.messages).await?;
-    meter::upsert(&mut tx, &batch.meter).await?;
-    insert_signed(&mut tx, &batch.signed).await?;
-    let started = transactions::start(&mut tx, &batch.starts).await?;
-    transactions::stop(&mut tx, &batch.stops).await?;
-    transactions::keep_odd(&mut tx, &batch.odd_stops).await?;
-    transactions::close_sessions(&mut tx, &batch.stops, &batch.late).await?;
-    write_statuses(&mut tx, &batch.statuses).await?;
-    write_boots(&mut tx, &batch.boots).await?;
-    insert_events(&mut tx, &batch.events).await?;
-    tx.commit().await?;
+    insert_messages(&mut tx, &all(effects, |effect| &effect.messages)).await?;
+    meter::upsert(&mut tx, &all(effects, |effect| &effect.meter)).await?;
+    insert_signed(&mut tx, &all(effects, |effect| &effect.signed)).await?;
+    let started = transactions::start(&mut tx, &all(effects, |effect| &effect.starts)).await?;
+    let stops = all(effects, |effect| &effect.stops);
+    transactions::stop(&mut tx, &stops).await?;
+    transactions::keep_odd(&mut tx, &all(effects, |effect| &effect.odd_stops)).await?;
+    let late = all(effects, |effect| &effect.late);
+    transactions::close_sessions(&mut tx, &stops, &late).await?;
+    write_statuses(&mut tx, &all(effects, |effect| &effect.statuses)).await?;
+    write_boots(&mut tx, &all(effects, |effect| &effect.boots)).await?;
+    insert_events(&mut tx, &all(effects, |effect| &effect.events)).await?;
+    tx.commit().await.map_err(Error::of_commit)?;
     Ok(started)
 }
 
-/// Adds rows to the message log.
-pub(crate) async fn copy_messages(db: &mut PgConnection, messages: &[MessageRow]) -> Result<()> {
+/// One kind of row of all effects.
+fn all<'a, T>(effects: &[&'a Effect], of: fn(&Effect) -> &Vec<T>) -> Vec<&'a T> {
+    effects.iter().flat_map(|effect| of(effect)).collect()
+}
+
+/// Adds rows to the message log. (COPY would be cheaper still, but Postgres refuses it on a table with row policies.)
+pub(crate) async fn insert_messages(db: &mut PgConnection, messages: &[&MessageRow]) -> Result<()> {
     if messages.is_empty() {
         return Ok(());
     }
-    let mut rows = Rows::new(11);
-    for message in messages {
-        rows.row();
-        rows.uuid(message.id);
-        rows.time(message.received_at);
-        rows.uuid(message.station_id);
-        rows.text(match message.direction {
-            Direction::In => "in",
-            Direction::Out => "out",
-        });
-        rows.text(&message.message_id);
-        rows.text(&message.action);
-        rows.text(&message.payload);
-        rows.text_or_null(message.answer.as_deref());
-        rows.text_or_null(message.error_code.as_deref());
-        match message.answered_at {
-            Some(at) => rows.time(at),
-            None => rows.null(),
-        }
-        rows.text_or_null(message.findings.as_deref());
+    fn column<'a, T>(messages: &[&'a MessageRow], of: impl Fn(&'a MessageRow) -> T) -> Vec<T> {
+        messages.iter().map(|message| of(message)).collect()
     }
-    rows.copy_into(
-        db,
-        "copy ocpp_messages (id, received_at, station_id, direction, message_id, action, payload, answer, error_code, \
-         answered_at, findings) from stdin (format binary)",
+    sqlx::query(
+        "insert into ocpp_messages (id, received_at, station_id, direction, message_id, action, payload, answer, \
+           error_code, answered_at, findings) \
+         select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], \
+           $8::text[], $9::text[], $10::timestamptz[], $11::text[])",
     )
+    .bind(column(messages, |message| message.id))
+    .bind(column(messages, |message| message.received_at))
+    .bind(column(messages, |message| message.station_id))
+    .bind(column(messages, |message| message.direction.as_str()))
+    .bind(column(messages, |message| message.message_id.as_str()))
+    .bind(column(messages, |message| message.action.as_str()))
+    .bind(column(messages, |message| message.payload.as_str()))
+    .bind(column(messages, |message| message.answer.as_deref()))
+    .bind(column(messages, |message| message.error_code.as_deref()))
+    .bind(column(messages, |message| message.answered_at))
+    .bind(column(messages, |message| message.findings.as_deref()))
+    .execute(db)
     .await?;
     Ok(())
 }
 
-async fn insert_signed(db: &mut PgConnection, signed: &[SignedReading]) -> Result<()> {
+async fn insert_signed(db: &mut PgConnection, signed: &[&SignedReading]) -> Result<()> {
     for reading in signed {
         sqlx::query!(
             "insert into signed_meter_values
@@ -255,7 +251,7 @@ async fn insert_signed(db: &mut PgConnection, signed: &[SignedReading]) -> Resul
 }
 
 /// Live state follows arrival; history keeps changes only, since chargers repeat themselves (quirk 41).
-async fn write_statuses(db: &mut PgConnection, statuses: &[Status]) -> Result<()> {
+async fn write_statuses(db: &mut PgConnection, statuses: &[&Status]) -> Result<()> {
     if statuses.is_empty() {
         return Ok(());
     }
@@ -309,12 +305,17 @@ async fn write_statuses(db: &mut PgConnection, statuses: &[Status]) -> Result<()
     Ok(())
 }
 
-async fn write_boots(db: &mut PgConnection, boots: &[Boot]) -> Result<()> {
+async fn write_boots(db: &mut PgConnection, boots: &[&Boot]) -> Result<()> {
     if boots.is_empty() {
         return Ok(());
     }
-    let column =
-        |of: fn(&Boot) -> &Option<String>| boots.iter().map(of).cloned().collect::<Vec<_>>();
+    let column = |of: fn(&Boot) -> &Option<String>| {
+        boots
+            .iter()
+            .map(|boot| of(boot))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     let stations: Vec<Uuid> = boots.iter().map(|boot| boot.station_id).collect();
     let accepted: Vec<bool> = boots.iter().map(|boot| boot.accepted).collect();
     let received: Vec<DateTime<Utc>> = boots.iter().map(|boot| boot.received_at).collect();
@@ -339,7 +340,7 @@ async fn write_boots(db: &mut PgConnection, boots: &[Boot]) -> Result<()> {
     Ok(())
 }
 
-async fn insert_events(db: &mut PgConnection, events: &[EventRow]) -> Result<()> {
+async fn insert_events(db: &mut PgConnection, events: &[&EventRow]) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }

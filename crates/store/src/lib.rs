@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod bell;
 pub mod commands;
 pub mod connectors;
 pub mod copy;

@@ -129,6 +129,8 @@ pub struct Transaction {
     pub stopped_at: Option<DateTime<Utc>>,
     /// The register at the stop, Wh.
     pub meter_stop_wh: Option<i64>,
+    /// It was ended by us, for a start that came on its connector: its own stop may still come.
+    pub superseded: bool,
     /// The site at its start.
     pub site_id: Option<Uuid>,
 }
@@ -174,7 +176,8 @@ pub async fn transactions(
                and x.connector = ask.connector and lower(x.id_token) = lower(ask.id_token)
                and x.meter_start_wh = ask.meter_start_wh)
            select hit.n as "n!", x.id, x.number, x.connector, x.id_token, x.started_at, x.meter_start_wh,
-                  x.stopped_at, x.meter_stop_wh, x.site_id
+                  x.stopped_at, x.meter_stop_wh, x.site_id,
+                  'superseded' = any (x.flags) as "superseded!"
            from hit join transactions x on x.id = hit.id
            order by hit.n, x.started_at desc"#,
         &stations,
@@ -197,6 +200,7 @@ pub async fn transactions(
             meter_start_wh: row.meter_start_wh,
             stopped_at: row.stopped_at,
             meter_stop_wh: row.meter_stop_wh,
+            superseded: row.superseded,
             site_id: row.site_id,
         });
     }

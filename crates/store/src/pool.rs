@@ -60,3 +60,9 @@ pub fn connect(url: &str, room: Room, size: u32) -> Result<Pool> {
         .idle_timeout(Duration::from_secs(600))
         .connect_lazy_with(options(url, room)?))
 }
+
+/// Whether the database answers at all.
+pub async fn is_there(db: &mut sqlx::PgConnection) -> Result<()> {
+    sqlx::query!("select 1 as one").fetch_one(db).await?;
+    Ok(())
+}

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::{Error, Result, ids};
 
+/// Rung with a station's id when its row was changed.
+pub const CHANNEL: &str = "forecourt_stations";
+
 /// Whether a station is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {

@@ -116,8 +116,9 @@ macro_rules! upsert_into {
 }
 
 /// Writes the rows, those of believable time and the odd ones each to their table.
-pub(super) async fn upsert(db: &mut PgConnection, rows: &[MeterRow]) -> Result<()> {
-    let (odd, even): (Vec<&MeterRow>, Vec<&MeterRow>) = rows.iter().partition(|row| row.odd);
+pub(super) async fn upsert(db: &mut PgConnection, rows: &[&MeterRow]) -> Result<()> {
+    let (odd, even): (Vec<&MeterRow>, Vec<&MeterRow>) =
+        rows.iter().copied().partition(|row| row.odd);
     upsert_rows(db, upsert_into!("meter_values"), even).await?;
     upsert_rows(db, upsert_into!("meter_values_odd"), odd).await
 }

@@ -21,8 +21,10 @@ pub struct Start {
     pub connector: i32,
     /// Verbatim.
     pub id_token: String,
-    /// The charger's time.
+    /// The charger's time as it was stated: part of the natural key.
     pub started_at: DateTime<Utc>,
+    /// The charger's time if it can be true, else ours: what people see.
+    pub shown_at: DateTime<Utc>,
     /// Our time.
     pub received_at: DateTime<Utc>,
     /// The register, Wh.
@@ -31,7 +33,7 @@ pub struct Start {
     pub reservation_id: Option<i64>,
     /// The station's site at this moment.
     pub site_id: Option<Uuid>,
-    /// What is odd about it: `invalid_token`, `clock_not_set`, …
+    /// What is odd about it: `token-invalid`, …
     pub flags: Vec<String>,
 }
 
@@ -61,7 +63,9 @@ pub struct Stop {
     pub reason: Option<String>,
     /// Who stopped it.
     pub id_token: Option<String>,
-    /// What is odd about it: `meter_ran_backwards`, …
+    /// The transaction was ended by us; this stop, the station's own, takes that one's place.
+    pub replaces: bool,
+    /// What is odd about it: `meter-ran-backwards`, …
     pub flags: Vec<String>,
 }
 
@@ -88,18 +92,18 @@ pub struct OddStop {
     pub id_token: Option<String>,
     /// The station's site at this moment.
     pub site_id: Option<Uuid>,
-    /// `unknown_transaction` or `second_stop`.
+    /// `unknown-transaction` or `second-stop`.
     pub why: &'static str,
 }
 
 /// Inserts starts with their sessions. A start whose natural key is already open answers with the transaction that has
 /// it, whatever its message id was.
-pub(super) async fn start(db: &mut PgConnection, starts: &[Start]) -> Result<Vec<Started>> {
+pub(super) async fn start(db: &mut PgConnection, starts: &[&Start]) -> Result<Vec<Started>> {
     if starts.is_empty() {
         return Ok(Vec::new());
     }
-    fn column<T>(starts: &[Start], of: impl Fn(&Start) -> T) -> Vec<T> {
-        starts.iter().map(of).collect()
+    fn column<T>(starts: &[&Start], of: impl Fn(&Start) -> T) -> Vec<T> {
+        starts.iter().map(|start| of(start)).collect()
     }
     Ok(sqlx::query_as!(
         Started,
@@ -118,8 +122,8 @@ pub(super) async fn start(db: &mut PgConnection, starts: &[Start]) -> Result<Vec
          sessions as (
            insert into charging_sessions (id, transaction_id, number, station_id, site_id, evse, connector, id_token,
              state, started_at, flags)
-           select id, id, number, station_id, site_id, evse, connector, id_token, 'active', started_at, flags
-           from started
+           select id, id, number, station_id, site_id, evse, connector, id_token, 'active', shown.at, flags
+           from started join unnest($1::uuid[], $13::timestamptz[]) as shown (id, at) using (id)
            on conflict (id) do nothing)
          select station_id, id, number from started",
         &column(starts, |start| start.id),
@@ -133,35 +137,39 @@ pub(super) async fn start(db: &mut PgConnection, starts: &[Start]) -> Result<Vec
         &column(starts, |start| start.meter_start_wh),
         &column(starts, |start| start.reservation_id) as &[Option<i64>],
         &column(starts, |start| start.site_id) as &[Option<Uuid>],
-        &column(starts, |start| start.flags.join(","))
+        &column(starts, |start| start.flags.join(",")),
+        &column(starts, |start| start.shown_at)
     )
     .fetch_all(db)
     .await?)
 }
 
 /// Ends transactions. One that has ended already keeps its first stop.
-pub(super) async fn stop(db: &mut PgConnection, stops: &[Stop]) -> Result<()> {
+pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<()> {
     if stops.is_empty() {
         return Ok(());
     }
-    fn column<T>(stops: &[Stop], of: impl Fn(&Stop) -> T) -> Vec<T> {
-        stops.iter().map(of).collect()
+    fn column<T>(stops: &[&Stop], of: impl Fn(&Stop) -> T) -> Vec<T> {
+        stops.iter().map(|stop| of(stop)).collect()
     }
     sqlx::query!(
         "update transactions x set
            stopped_at = said.stopped_at, stop_received_at = said.received_at, meter_stop_wh = said.meter_stop_wh,
            stop_reason = said.reason, stop_id_token = said.id_token,
-           flags = x.flags || string_to_array(said.flags, ',')
-         from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[])
-           as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags)
-         where x.id = said.id and x.stopped_at is null",
+           flags = array_remove(x.flags, 'superseded') || string_to_array(said.flags, ',')
+         from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+           $8::boolean[])
+           as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags, replaces)
+         where x.id = said.id
+           and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))",
         &column(stops, |stop| stop.transaction_id),
         &column(stops, |stop| stop.stopped_at),
         &column(stops, |stop| stop.received_at),
         &column(stops, |stop| stop.meter_stop_wh),
         &column(stops, |stop| stop.reason.clone()) as &[Option<String>],
         &column(stops, |stop| stop.id_token.clone()) as &[Option<String>],
-        &column(stops, |stop| stop.flags.join(","))
+        &column(stops, |stop| stop.flags.join(",")),
+        &column(stops, |stop| stop.replaces)
     )
     .execute(db)
     .await?;
@@ -174,13 +182,13 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[Stop]) -> Result<()> {
 /// The first SoC is not believed where it is 0 and the next is above 1.5 % (spec portal 1.4, 5).
 pub(super) async fn close_sessions(
     db: &mut PgConnection,
-    stops: &[Stop],
-    late: &[Uuid],
+    stops: &[&Stop],
+    late: &[&Uuid],
 ) -> Result<()> {
     let ids: Vec<Uuid> = stops
         .iter()
         .map(|stop| stop.transaction_id)
-        .chain(late.iter().copied())
+        .chain(late.iter().map(|id| **id))
         .collect();
     if ids.is_empty() {
         return Ok(());
@@ -210,7 +218,7 @@ pub(super) async fn close_sessions(
 }
 
 /// Keeps stops that fit nothing, each once; one that belongs to no transaction becomes an orphan session to be reviewed.
-pub(super) async fn keep_odd(db: &mut PgConnection, stops: &[OddStop]) -> Result<()> {
+pub(super) async fn keep_odd(db: &mut PgConnection, stops: &[&OddStop]) -> Result<()> {
     for stop in stops {
         sqlx::query!(
             "with kept as (

@@ -1,0 +1,314 @@
+//! Commands on their way to a station: claimed, sent, ended. One is under way per station; the rows are the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use ocpp::{Failure, MessageId};
+use store::commands::{Claimed, Ended, Outcome};
+use uuid::Uuid;
+
+use crate::ops::{Expected, Seated};
+use crate::registry::Control;
+use crate::{Csms, connection, message_id};
+
+/// How often rows are looked for that no doorbell announced.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often old rows are expired.
+const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+/// Between two tries while the database is away.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A CALL that is about to leave.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) message_id: String,
+    pub(crate) action: String,
+    pub(crate) payload: String,
+    command: Uuid,
+    sent_at: DateTime<Utc>,
+}
+
+/// A piece of work on a command came to its end.
+pub(crate) enum Step {
+    /// This one is ours to send; or nothing waits.
+    Claimed(Option<Call>),
+    /// The end of one is written.
+    Written,
+}
+
+/// The one command that may be under way on a connection.
+#[derive(Default)]
+pub(crate) struct CommandSlot {
+    state: State,
+    /// Somebody rang while we were busy.
+    look_again: bool,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    /// A row is being claimed or ended.
+    Working(BoxFuture<'static, Step>),
+    /// The frame has left.
+    Sent(Call),
+}
+
+impl CommandSlot {
+    /// Looks for a queued command, unless one is under way.
+    pub(crate) fn look(&mut self, csms: &Arc<Csms>, seated: &Arc<Seated>) {
+        if !matches!(self.state, State::Idle) {
+            self.look_again = true;
+            return;
+        }
+        self.look_again = false;
+        let (csms, station) = (csms.clone(), seated.station.id);
+        self.state = State::Working(Box::pin(async move {
+            Step::Claimed(claim(&csms, station).await)
+        }));
+    }
+
+    /// Waits until there is something to advance.
+    pub(crate) async fn next(&mut self) -> Step {
+        match &mut self.state {
+            State::Working(work) => work.await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Goes on after `step`; answers the CALL that must now be sent.
+    pub(crate) fn advance(
+        &mut self,
+        csms: &Arc<Csms>,
+        seated: &Arc<Seated>,
+        step: Step,
+    ) -> Option<Call> {
+        self.state = State::Idle;
+        match step {
+            Step::Claimed(Some(call)) => {
+                self.state = State::Sent(call.clone());
+                Some(call)
+            }
+            Step::Claimed(None) => {
+                if self.look_again {
+                    self.look(csms, seated);
+                }
+                None
+            }
+            Step::Written => {
+                self.look(csms, seated);
+                None
+            }
+        }
+    }
+
+    /// The CALL with this id came to its end.
+    pub(crate) fn ended(
+        &mut self,
+        csms: &Arc<Csms>,
+        seated: &Arc<Seated>,
+        id: &MessageId,
+        outcome: Result<String, Failure>,
+    ) {
+        let State::Sent(call) = &self.state else {
+            return;
+        };
+        if call.message_id != id.text() {
+            return;
+        }
+        let outcome = match outcome {
+            Ok(answer) => Outcome::Answered(answer),
+            Err(Failure::Refused(error)) => Outcome::Error {
+                code: error.code.to_wire(ocpp::Version::V16).to_owned(),
+                description: error.description,
+            },
+            Err(Failure::TimedOut) => Outcome::Timeout,
+            // The socket is going; `socket_lost` will say that nobody knows.
+            Err(_) => return,
+        };
+        seated.expect(Expected::after(
+            call.command,
+            &call.action,
+            &call.payload,
+            csms.clock.now(),
+        ));
+        let (csms, station, call) = (csms.clone(), seated.station.id, call.clone());
+        self.state = State::Working(Box::pin(async move {
+            write_end(&csms, station, &call, &outcome).await;
+            Step::Written
+        }));
+    }
+
+    /// The socket is gone. An end that is being written is written; one that was only sent is unknown.
+    pub(crate) async fn socket_lost(&mut self, csms: &Arc<Csms>, seated: &Arc<Seated>) {
+        match std::mem::take(&mut self.state) {
+            State::Idle => {}
+            State::Working(work) => match work.await {
+                Step::Claimed(Some(_)) => mark_lost(csms, seated.station.id).await,
+                Step::Claimed(None) | Step::Written => {}
+            },
+            State::Sent(_) => mark_lost(csms, seated.station.id).await,
+        }
+    }
+}
+
+async fn claim(csms: &Csms, station: Uuid) -> Option<Call> {
+    let (message_id, now) = (message_id(), csms.clock.now());
+    let claimed = async {
+        let mut connection = csms.pool.acquire().await?;
+        store::commands::claim(&mut connection, station, &message_id, &csms.node, now).await
+    };
+    match claimed.await {
+        Ok(claimed) => claimed.map(
+            |Claimed {
+                 id,
+                 action,
+                 payload,
+             }| Call {
+                message_id,
+                action,
+                payload,
+                command: id,
+                sent_at: now,
+            },
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "a command could not be claimed");
+            None
+        }
+    }
+}
+
+/// Writes the end of a command, trying again while the database is away: the station has acted, and it must be known.
+async fn write_end(csms: &Csms, station_id: Uuid, call: &Call, outcome: &Outcome) {
+    for _ in 0..csms.options.outage.as_millis() / PAUSE.as_millis() + 1 {
+        let ended = Ended {
+            id: call.command,
+            station_id,
+            message_id: &call.message_id,
+            action: &call.action,
+            payload: &call.payload,
+            sent_at: call.sent_at,
+            outcome,
+        };
+        let written = async {
+            let mut connection = csms.pool.acquire().await?;
+            store::commands::end(&mut connection, &ended, csms.clock.now()).await
+        };
+        match written.await {
+            Ok(()) => return csms.ingest.news(),
+            Err(error) => tracing::warn!(%error, "the end of a command could not be written yet"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn mark_lost(csms: &Csms, station: Uuid) {
+    let marked = async {
+        let mut connection = csms.pool.acquire().await?;
+        store::commands::lost(&mut connection, &csms.node, Some(station), csms.clock.now()).await
+    };
+    if let Err(error) = marked.await {
+        // It stays `sent`; the next start of this node makes it unknown.
+        tracing::warn!(%error, "a lost command could not be marked");
+    }
+}
+
+/// A BootNotification came: if a Reset was answered not long ago, this is what it led to.
+pub(crate) async fn see_reset(csms: &Csms, station: Uuid, effect: &str, now: DateTime<Utc>) {
+    let seen = async {
+        let mut connection = csms.pool.acquire().await?;
+        let since = now - TimeDelta::minutes(10);
+        store::commands::effect_seen(&mut connection, station, "Reset", effect, since).await
+    };
+    if let Err(error) = seen.await {
+        tracing::warn!(%error, "the effect of a Reset could not be noted");
+    }
+}
+
+/// Notes what a command led to.
+pub(crate) async fn see_effect(csms: &Csms, command: Uuid, effect: &str) {
+    let seen = async {
+        let mut connection = csms.pool.acquire().await?;
+        store::commands::note_effect(&mut connection, command, effect).await
+    };
+    if let Err(error) = seen.await {
+        tracing::warn!(%error, "the effect of a command could not be noted");
+    }
+}
+
+/// Tells connections of waiting commands and changed stations: by doorbell, and by looking for what no bell announced.
+pub(crate) async fn deliver_forever(csms: Arc<Csms>) {
+    loop {
+        if let Err(error) = listen(&csms).await {
+            tracing::debug!(%error, "the doorbell of commands is out of order; looking by hand");
+        }
+        look(&csms).await;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn listen(csms: &Csms) -> store::Result<()> {
+    let mut bell = store::bell::Bell::hang(
+        &csms.pool,
+        &[store::commands::QUEUED_CHANNEL, store::stations::CHANNEL],
+    )
+    .await?;
+    loop {
+        let rung = tokio::time::timeout(LOOK_EVERY, bell.next()).await;
+        match rung {
+            Ok(ring) => {
+                let ring = ring?;
+                let Some(handle) = ring
+                    .text
+                    .parse()
+                    .ok()
+                    .and_then(|station| csms.registry.get(station))
+                else {
+                    continue;
+                };
+                if ring.channel == store::stations::CHANNEL {
+                    handle.tell(Control::StationChanged);
+                } else {
+                    connection::wake(&handle);
+                }
+            }
+            Err(_) => look(csms).await,
+        }
+    }
+}
+
+async fn look(csms: &Csms) {
+    let waiting = async {
+        let mut connection = csms.pool.acquire().await?;
+        store::commands::waiting(&mut connection, csms.clock.now()).await
+    };
+    match waiting.await {
+        Ok(stations) => {
+            for handle in stations
+                .into_iter()
+                .filter_map(|station| csms.registry.get(station))
+            {
+                connection::wake(&handle);
+            }
+        }
+        Err(error) => tracing::debug!(%error, "waiting commands could not be looked for"),
+    }
+}
+
+pub(crate) async fn expire_forever(csms: Arc<Csms>) {
+    let mut ticks = tokio::time::interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let expired = async {
+            let mut connection = csms.pool.acquire().await?;
+            store::commands::expire(&mut connection, csms.clock.now()).await
+        };
+        if let Err(error) = expired.await {
+            tracing::debug!(%error, "old commands could not be expired");
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! One task a socket. It drives the Link, keeps one message of the station in the works, sends commands, and pings.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt, StreamExt, poll};
+use ocpp::{Limits, Link, MessageId, Output, Reason, Version};
+use store::ingest::{Direction, Effect, MessageRow};
+use store::presence::Connected;
+use store::stations::{Registration, Station};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::commands::{CommandSlot, Step};
+use crate::ops::{Refusal, Seated};
+use crate::registry::{Close, Control, Handle, Seat};
+use crate::{Csms, v16};
+
+/// Messages of a station that may wait behind the one in the works; past that its socket is not read (back-pressure
+/// loses nothing, a CALLERROR would).
+const MOST_WAITING: usize = 8;
+/// How long a station may take to read what we send.
+const SEND_TIME: Duration = Duration::from_secs(10);
+/// How long a closing handshake may take.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// How long the message in the works may take when we shut down.
+const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
+
+type Socket = WebSocketStream<TcpStream>;
+/// The answer to a CALL of the station.
+type Answer = Result<String, Refusal>;
+
+/// A station that offers no version of ours: the handshake is complete, now close (OCPP-J 3.2).
+pub(crate) async fn turn_away(mut socket: Socket) {
+    close(&mut socket, CloseCode::Protocol, "no subprotocol in common").await;
+}
+
+/// Serves a station until its socket ends.
+pub(crate) async fn serve(
+    csms: Arc<Csms>,
+    socket: Socket,
+    station: Station,
+    version: Version,
+    address: IpAddr,
+) {
+    let now = csms.clock.now();
+    let (seat, replaced) = csms
+        .registry
+        .take_over(station.id, address, now.timestamp_micros());
+    if let Some(old) = replaced {
+        tracing::info!(station.id = %station.identity, old = %old.address, new = %address, "a new socket takes over");
+        metrics::counter!("forecourt_takeovers_total").increment(1);
+    }
+    metrics::gauge!("forecourt_connections").increment(1.0);
+    csms.presence.opened(Connected {
+        station_id: station.id,
+        generation: seat.handle.generation,
+        protocol: version.subprotocol().to_owned(),
+        address: address.to_string(),
+        at: now,
+    });
+    let handle = seat.handle.clone();
+    let mut connection = Connection {
+        link: Link::new(
+            version,
+            Limits {
+                call_timeout: csms.options.call_timeout,
+                ..Limits::default()
+            },
+        ),
+        seated: Arc::new(Seated::new(station)),
+        seat,
+        csms: csms.clone(),
+        opened: Instant::now(),
+        heard: Instant::now(),
+        working: None,
+        waiting: VecDeque::new(),
+        command: CommandSlot::default(),
+    };
+    let mut socket = socket;
+    let end = connection.drive(&mut socket).await;
+    connection.finish(&mut socket, end).await;
+    drop(socket);
+
+    metrics::gauge!("forecourt_connections").decrement(1.0);
+    crate::presence::write_one(&csms, &handle).await;
+    csms.presence.closed(handle.station_id, handle.generation);
+    csms.registry.leave(&handle);
+}
+
+/// Why a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The station left, or its socket broke.
+    Gone,
+    /// Nothing was heard for too long.
+    Silent,
+    /// Our wish.
+    Told(Close),
+    /// A message was too large or no WebSocket at all.
+    Unfit(CloseCode),
+}
+
+/// What waits for its turn.
+enum Item {
+    Call {
+        id: MessageId,
+        action: String,
+        payload: String,
+    },
+    /// A frame that nobody answers goes to the message log all the same.
+    Note(Box<MessageRow>),
+}
+
+/// The message in the works.
+struct Working {
+    /// Whose answer it is; a note has none.
+    id: Option<MessageId>,
+    answer: BoxFuture<'static, Answer>,
+}
+
+struct Connection {
+    csms: Arc<Csms>,
+    seat: Seat,
+    link: Link,
+    /// What ops know of the station; replaced when its row changes.
+    seated: Arc<Seated>,
+    opened: Instant,
+    heard: Instant,
+    working: Option<Working>,
+    waiting: VecDeque<Item>,
+    command: CommandSlot,
+}
+
+impl Connection {
+    /// The loop: one thing at a time, whichever comes first.
+    async fn drive(&mut self, socket: &mut Socket) -> End {
+        let timer = tokio::time::sleep_until(self.next_wake());
+        tokio::pin!(timer);
+        loop {
+            let may_read = self.waiting.len() < MOST_WAITING;
+            let done = tokio::select! {
+                biased;
+                changed = self.seat.close.changed() => {
+                    let told = *self.seat.close.borrow();
+                    Err(End::Told(told.filter(|_| changed.is_ok()).unwrap_or(Close::Restart)))
+                }
+                answer = answered(&mut self.working) => self.answer(socket, answer).await,
+                step = self.command.next() => self.advance_command(socket, step).await,
+                frame = socket.next(), if may_read => self.receive(socket, frame).await,
+                Some(control) = self.seat.control.recv() => self.obey(control).await,
+                () = &mut timer => {
+                    let kept = self.on_time(socket).await;
+                    timer.as_mut().reset(self.next_wake());
+                    kept
+                }
+            };
+            if let Err(end) = done {
+                return end;
+            }
+            // A CALL of ours may have to be given up before the next ping is due.
+            if self.link.deadline().is_some() && self.next_wake() < timer.deadline() {
+                timer.as_mut().reset(self.next_wake());
+            }
+        }
+    }
+
+    /// A frame came, or the socket ended.
+    async fn receive(
+        &mut self,
+        socket: &mut Socket,
+        frame: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Result<(), End> {
+        use tokio_tungstenite::tungstenite::Error;
+        let message = match frame {
+            Some(Ok(message)) => message,
+            Some(Err(Error::Capacity(_))) => return Err(End::Unfit(CloseCode::Size)),
+            Some(Err(Error::Utf8(_))) => return Err(End::Unfit(CloseCode::Invalid)),
+            Some(Err(Error::Protocol(_))) => return Err(End::Unfit(CloseCode::Protocol)),
+            Some(Err(_)) | None => return Err(End::Gone),
+        };
+        self.heard = Instant::now();
+        self.seat
+            .handle
+            .last_seen
+            .store(self.csms.clock.now().timestamp_micros(), Ordering::Relaxed);
+        match message {
+            Message::Text(text) => self.read(socket, text.as_str()).await,
+            // Some chargers send their text in binary frames (quirk 12).
+            Message::Binary(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.read(socket, text).await,
+                Err(_) => Err(End::Unfit(CloseCode::Unsupported)),
+            },
+            // tungstenite answers pings; its pong leaves with the next flush.
+            Message::Ping(_) => flush(socket).await,
+            Message::Pong(_) | Message::Frame(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn read(&mut self, socket: &mut Socket, text: &str) -> Result<(), End> {
+        let outputs = self.link.receive(self.opened.elapsed(), text);
+        self.act(socket, outputs, text).await
+    }
+
+    /// Does what the Link says. `text` is the frame that led to it, for the message log.
+    async fn act(
+        &mut self,
+        socket: &mut Socket,
+        outputs: Vec<Output>,
+        text: &str,
+    ) -> Result<(), End> {
+        let mut outputs = VecDeque::from(outputs);
+        while let Some(output) = outputs.pop_front() {
+            match output {
+                Output::Send(frame) => send(socket, frame).await?,
+                Output::Asked {
+                    id,
+                    action,
+                    payload,
+                } => outputs.extend(self.asked(id, action, payload)),
+                Output::Answered { id, outcome } => {
+                    self.command.ended(&self.csms, &self.seated, &id, outcome);
+                }
+                Output::Ignored(Reason::Empty | Reason::InFlight(_)) => {}
+                Output::Ignored(reason) => self.note(&reason, text),
+            }
+        }
+        Ok(())
+    }
+
+    /// The station asks. Most answers need the database and take their turn; a Heartbeat is answered at once.
+    fn asked(&mut self, id: MessageId, action: String, payload: String) -> Vec<Output> {
+        if action == "Heartbeat" && !self.seated.station.options.log_heartbeats {
+            self.seat.handle.heartbeats.fetch_add(1, Ordering::Relaxed);
+            let answer = v16::heartbeat(&self.seated, self.csms.clock.now());
+            return self.link.answer(&id, answer);
+        }
+        self.waiting.push_back(Item::Call {
+            id,
+            action,
+            payload,
+        });
+        self.work();
+        Vec::new()
+    }
+
+    /// Begins the next waiting message, if none is in the works.
+    fn work(&mut self) {
+        if self.working.is_some() {
+            return;
+        }
+        self.working = self.waiting.pop_front().map(|item| {
+            let (csms, seated) = (self.csms.clone(), self.seated.clone());
+            match item {
+                Item::Call {
+                    id,
+                    action,
+                    payload,
+                } => {
+                    let answer = v16::answer(csms, seated, id.clone(), action, payload);
+                    Working {
+                        id: Some(id),
+                        answer: Box::pin(answer),
+                    }
+                }
+                Item::Note(row) => Working {
+                    id: None,
+                    answer: Box::pin(async move {
+                        let effect = Effect {
+                            messages: vec![*row],
+                            ..Effect::default()
+                        };
+                        csms.ingest.write(seated.station.id, effect).await?;
+                        Ok(String::new())
+                    }),
+                },
+            }
+        });
+    }
+
+    /// The message in the works is decided and durable: answer it, and begin the next.
+    async fn answer(
+        &mut self,
+        socket: &mut Socket,
+        (id, answer): (Option<MessageId>, Answer),
+    ) -> Result<(), End> {
+        let said = match answer {
+            Ok(payload) => Ok(payload),
+            Err(Refusal::Say(error)) => Err(error),
+            // Silence is the only honest answer: the station will ask again.
+            Err(Refusal::Broken) => return Err(End::Told(Close::TryLater)),
+        };
+        if let Some(id) = id {
+            let outputs = self.link.answer(&id, said);
+            self.act(socket, outputs, "").await?;
+        }
+        self.work();
+        Ok(())
+    }
+
+    fn note(&mut self, reason: &Reason, text: &str) {
+        tracing::debug!(station.id = %self.seated.station.identity, %reason, "a frame is ignored");
+        let now = self.csms.clock.now();
+        let row = MessageRow {
+            id: store::ids::new_id(now),
+            received_at: now,
+            station_id: self.seated.station.id,
+            direction: Direction::In,
+            message_id: String::new(),
+            action: String::new(),
+            payload: text.replace('\0', "\u{fffd}"),
+            answer: None,
+            error_code: None,
+            answered_at: None,
+            findings: Some(reason.to_string()),
+        };
+        self.waiting.push_back(Item::Note(Box::new(row)));
+        self.work();
+    }
+
+    async fn advance_command(&mut self, socket: &mut Socket, step: Step) -> Result<(), End> {
+        let Some(call) = self.command.advance(&self.csms, &self.seated, step) else {
+            return Ok(());
+        };
+        let id = MessageId::new(&call.message_id);
+        let outputs = self
+            .link
+            .call(self.opened.elapsed(), id, &call.action, &call.payload);
+        self.act(socket, outputs, "").await
+    }
+
+    async fn obey(&mut self, control: Control) -> Result<(), End> {
+        match control {
+            Control::CommandWaits if self.seated.station.registration == Registration::Accepted => {
+                self.command.look(&self.csms, &self.seated);
+            }
+            Control::StationChanged => {
+                if let Ok(Some(station)) = self
+                    .csms
+                    .lookups
+                    .station(&self.seated.station.identity)
+                    .await
+                {
+                    self.seated = Arc::new(self.seated.with(station));
+                }
+            }
+            // Closing goes by a way of its own.
+            Control::CommandWaits | Control::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    /// When to look at the time again.
+    fn next_wake(&self) -> Instant {
+        let silence = self.heard.elapsed();
+        let interval = self.csms.options.ping_interval;
+        let due = if silence < interval {
+            self.heard + interval
+        } else {
+            Instant::now() + interval
+        };
+        match self.link.deadline() {
+            Some(deadline) => due.min(self.opened + deadline),
+            None => due,
+        }
+    }
+
+    async fn on_time(&mut self, socket: &mut Socket) -> Result<(), End> {
+        let outputs = self.link.tick(self.opened.elapsed());
+        self.act(socket, outputs, "").await?;
+        let (silence, interval) = (self.heard.elapsed(), self.csms.options.ping_interval);
+        if silence >= interval * 2 + Duration::from_secs(10) {
+            return Err(End::Silent);
+        }
+        if silence >= interval {
+            send_message(socket, Message::Ping(bytes::Bytes::new())).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends in order: what is in the works is answered when we shut down, then the socket is closed.
+    async fn finish(&mut self, socket: &mut Socket, end: End) {
+        tracing::debug!(station.id = %self.seated.station.identity, ?end, "a socket ends");
+        if end == End::Told(Close::Restart)
+            && let Ok((Some(id), Ok(payload))) =
+                tokio::time::timeout(LAST_ANSWER_TIME, answered(&mut self.working)).await
+        {
+            let outputs = self.link.answer(&id, Ok(payload));
+            // Whether it still arrives or not, the socket ends now.
+            let _ = self.act(socket, outputs, "").await;
+        }
+        match end {
+            End::Gone => drop(tokio::time::timeout(CLOSE_TIME, socket.close(None)).await),
+            End::Silent => {}
+            End::Told(Close::Replaced) => {
+                close(socket, CloseCode::Policy, "another socket of this station").await
+            }
+            End::Told(Close::Restart) => {
+                close(socket, CloseCode::Restart, "the server restarts").await
+            }
+            End::Told(Close::TryLater) => {
+                close(socket, CloseCode::Again, "nothing can be stored now").await
+            }
+            End::Unfit(code) => close(socket, code, "").await,
+        }
+        self.link.close();
+        self.command.socket_lost(&self.csms, &self.seated).await;
+    }
+}
+
+/// Waits for the message in the works; for ever if there is none.
+async fn answered(working: &mut Option<Working>) -> (Option<MessageId>, Answer) {
+    let Some(current) = working else {
+        return std::future::pending().await;
+    };
+    let answer = (&mut current.answer).await;
+    let id = working.take().and_then(|done| done.id);
+    (id, answer)
+}
+
+async fn send(socket: &mut Socket, frame: String) -> Result<(), End> {
+    send_message(socket, Message::text(frame)).await
+}
+
+/// Sends, at once if the socket takes it; a station that does not read is given up.
+async fn send_message(socket: &mut Socket, message: Message) -> Result<(), End> {
+    in_time(socket.send(message)).await
+}
+
+async fn flush(socket: &mut Socket) -> Result<(), End> {
+    in_time(socket.flush()).await
+}
+
+/// A timer only where it is needed: nearly every write is done at once.
+async fn in_time<E>(write: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    tokio::pin!(write);
+    let written = match poll!(&mut write) {
+        Poll::Ready(written) => written,
+        Poll::Pending => tokio::time::timeout(SEND_TIME, write)
+            .await
+            .map_err(|_| End::Silent)?,
+    };
+    written.map_err(|_| End::Gone)
+}
+
+async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    let closing = async {
+        socket.close(Some(frame)).await?;
+        // The station's own Close, so that nothing it has sent is cut off by a reset.
+        while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+        Ok::<_, tokio_tungstenite::tungstenite::Error>(())
+    };
+    drop(tokio::time::timeout(CLOSE_TIME, closing).await);
+}
+
+/// Tells a station's connection that a command waits.
+pub(crate) fn wake(handle: &Handle) {
+    handle.tell(Control::CommandWaits);
+}

@@ -1,0 +1,160 @@
+//! Gathered reads: questions of many connections, asked in one statement. While one statement runs, the next questions
+//! gather; there is no timer. Writes gather in `ingest`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use store::lookup::{self, Token, Transaction, TransactionQuery};
+use store::stations::Station;
+use store::{Error, Pool, Result};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// The most questions in one statement.
+const MOST: usize = 512;
+/// Between two tries while the database is away.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The database did not answer for as long as an outage may last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the database does not answer")]
+pub(crate) struct Unavailable;
+
+/// Everything that is asked before a decision.
+pub(crate) struct Lookups {
+    stations: Gather<String, Option<Station>>,
+    tokens: Gather<String, Option<Token>>,
+    transactions: Gather<TransactionQuery, Vec<Transaction>>,
+}
+
+impl Lookups {
+    pub(crate) fn start(pool: &Pool, patience: Duration) -> Self {
+        Lookups {
+            stations: Gather::start(pool, patience, async |pool: &Pool, asked: &[String]| {
+                lookup::stations(&mut *pool.acquire().await?, asked).await
+            }),
+            tokens: Gather::start(pool, patience, async |pool: &Pool, asked: &[String]| {
+                lookup::tokens(&mut *pool.acquire().await?, asked).await
+            }),
+            transactions: Gather::start(
+                pool,
+                patience,
+                async |pool: &Pool, asked: &[TransactionQuery]| {
+                    lookup::transactions(&mut *pool.acquire().await?, asked).await
+                },
+            ),
+        }
+    }
+
+    /// The station of this identity, as it is registered now.
+    pub(crate) async fn station(
+        &self,
+        identity: &str,
+    ) -> std::result::Result<Option<Station>, Unavailable> {
+        self.stations.ask(identity.to_owned()).await
+    }
+
+    /// What is known of a token.
+    pub(crate) async fn token(
+        &self,
+        token: &str,
+    ) -> std::result::Result<Option<Token>, Unavailable> {
+        self.tokens.ask(token.to_owned()).await
+    }
+
+    /// The open transactions of a station, and those that the query names.
+    pub(crate) async fn transactions(
+        &self,
+        query: TransactionQuery,
+    ) -> std::result::Result<Vec<Transaction>, Unavailable> {
+        self.transactions.ask(query).await
+    }
+}
+
+type Question<Q, A> = (Q, oneshot::Sender<A>);
+
+/// One kind of question.
+struct Gather<Q, A> {
+    questions: mpsc::UnboundedSender<Question<Q, A>>,
+    patience: Duration,
+}
+
+impl<Q: Send + Sync + 'static, A: Send + 'static> Gather<Q, A> {
+    fn start<F>(pool: &Pool, patience: Duration, ask: F) -> Self
+    where
+        F: for<'a> AsyncAsk<'a, Q, A> + Send + Sync + 'static,
+    {
+        let (questions, gathered) = mpsc::unbounded_channel();
+        tokio::spawn(answer_forever(pool.clone(), gathered, patience, ask));
+        Gather {
+            questions,
+            patience,
+        }
+    }
+
+    async fn ask(&self, question: Q) -> std::result::Result<A, Unavailable> {
+        let (tell, told) = oneshot::channel();
+        self.questions
+            .send((question, tell))
+            .map_err(|_| Unavailable)?;
+        match tokio::time::timeout(self.patience, told).await {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Err(Unavailable),
+        }
+    }
+}
+
+/// An async function from questions to their answers in the same order. (A plain `AsyncFn` bound cannot say that its
+/// future is `Send`.)
+trait AsyncAsk<'a, Q: 'a, A> {
+    type Future: Future<Output = Result<Vec<A>>> + Send + 'a;
+    fn ask(&self, pool: &'a Pool, questions: &'a [Q]) -> Self::Future;
+}
+
+impl<'a, Q: 'a, A, F, R> AsyncAsk<'a, Q, A> for F
+where
+    F: Fn(&'a Pool, &'a [Q]) -> R,
+    R: Future<Output = Result<Vec<A>>> + Send + 'a,
+{
+    type Future = R;
+    fn ask(&self, pool: &'a Pool, questions: &'a [Q]) -> R {
+        self(pool, questions)
+    }
+}
+
+async fn answer_forever<Q, A, F>(
+    pool: Pool,
+    mut gathered: mpsc::UnboundedReceiver<Question<Q, A>>,
+    patience: Duration,
+    ask: F,
+) where
+    F: for<'a> AsyncAsk<'a, Q, A>,
+{
+    let mut waiting = Vec::with_capacity(MOST);
+    while gathered.recv_many(&mut waiting, MOST).await > 0 {
+        let (questions, tells): (Vec<Q>, Vec<_>) = waiting.drain(..).unzip();
+        let give_up = Instant::now() + patience;
+        let answers = loop {
+            let told = tokio::time::timeout_at(give_up, ask.ask(&pool, &questions)).await;
+            match told {
+                Ok(Ok(answers)) => break answers,
+                Ok(Err(error)) if error.is_retryable() && Instant::now() < give_up => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Ok(Err(error)) => {
+                    log(&error);
+                    break Vec::new();
+                }
+                Err(_) => break Vec::new(),
+            }
+        };
+        // Whoever got no answer sees its sender dropped.
+        for (answer, tell) in answers.into_iter().zip(tells) {
+            drop(tell.send(answer));
+        }
+    }
+}
+
+fn log(error: &Error) {
+    tracing::error!(%error, "a gathered read failed");
+}

@@ -1,0 +1,247 @@
+//! Ops: one thing that happens at a station, free of protocol version. Each asks what it must know in one statement,
+//! decides in a pure function, and hands back rows. None holds a transaction or reads a clock.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ocpp::CallError;
+use serde_json::Value;
+use store::ingest::{Effect, EventRow};
+use store::lookup::{Transaction, TransactionQuery};
+use store::stations::{Registration, Station};
+use uuid::Uuid;
+
+use crate::Csms;
+use crate::gather::Unavailable;
+use crate::ingest::NotWritten;
+
+pub(crate) mod authorize;
+pub(crate) mod boot;
+pub(crate) mod meter;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod stop;
+
+/// Transactions of a station that its connection remembers.
+const REMEMBERED: usize = 8;
+/// How long after a command's answer its effect is still taken for one.
+const EFFECT_TIME: TimeDelta = TimeDelta::minutes(10);
+
+/// Why a station gets no ordinary answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// Tell it why.
+    Say(CallError),
+    /// We cannot store what it says. Say nothing and close: it will say it again.
+    Broken,
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        Refusal::Say(error)
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(_: Unavailable) -> Self {
+        Refusal::Broken
+    }
+}
+
+impl From<NotWritten> for Refusal {
+    fn from(error: NotWritten) -> Self {
+        match error {
+            NotWritten::Unavailable => Refusal::Broken,
+            NotWritten::Refused(_) => Refusal::Say(CallError::new(
+                ocpp::ErrorCode::InternalError,
+                "the message could not be stored",
+            )),
+        }
+    }
+}
+
+/// A station with a connection, and what the connection remembers of it.
+pub(crate) struct Seated {
+    pub(crate) station: Station,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// Newest last.
+    transactions: Vec<Transaction>,
+    /// Whether every open transaction is among them: all starts and stops pass by here.
+    complete: bool,
+    expected: Option<Expected>,
+    /// A boot was accepted on this connection; the row as we read it did not know of it yet.
+    accepted_at: Option<DateTime<Utc>>,
+}
+
+impl Seated {
+    pub(crate) fn new(station: Station) -> Self {
+        Seated {
+            station,
+            memory: Mutex::default(),
+        }
+    }
+
+    /// The same seat after the station's row has changed.
+    pub(crate) fn with(&self, station: Station) -> Self {
+        let memory = std::mem::take(&mut *self.memory());
+        Seated {
+            station,
+            memory: Mutex::new(memory),
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether messages other than BootNotification are served in full.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.station.registration == Registration::Accepted
+    }
+
+    /// When the station was first accepted; before that its clock is not believed.
+    pub(crate) fn first_accepted_at(&self) -> Option<DateTime<Utc>> {
+        self.station.first_accepted_at.or(self.memory().accepted_at)
+    }
+
+    /// A boot was accepted and is durable.
+    pub(crate) fn accepted(&self, now: DateTime<Utc>) {
+        self.memory().accepted_at.get_or_insert(now);
+    }
+
+    /// Notes a transaction as it now is.
+    pub(crate) fn remember(&self, transaction: Transaction) {
+        let mut memory = self.memory();
+        memory
+            .transactions
+            .retain(|known| known.id != transaction.id);
+        if memory.transactions.len() >= REMEMBERED
+            && let Some(stopped) = memory
+                .transactions
+                .iter()
+                .position(|known| known.stopped_at.is_some())
+        {
+            memory.transactions.remove(stopped);
+        }
+        memory.transactions.push(transaction);
+    }
+
+    /// The transaction of this number and every open one of the station.
+    pub(crate) async fn transactions(
+        &self,
+        csms: &Csms,
+        number: Option<i64>,
+    ) -> Result<Vec<Transaction>, Unavailable> {
+        {
+            let memory = self.memory();
+            let named = number.is_none_or(|number| {
+                memory
+                    .transactions
+                    .iter()
+                    .any(|known| known.number == number)
+            });
+            if memory.complete && named {
+                return Ok(memory.transactions.clone());
+            }
+        }
+        let query = TransactionQuery {
+            station_id: self.station.id,
+            number,
+            start: None,
+        };
+        let found = csms.lookups.transactions(query).await?;
+        for transaction in found.iter().rev() {
+            self.remember(transaction.clone());
+        }
+        self.memory().complete = true;
+        Ok(found)
+    }
+
+    /// A command was answered: note what should follow it.
+    pub(crate) fn expect(&self, expected: Option<Expected>) {
+        if expected.is_some() {
+            self.memory().expected = expected;
+        }
+    }
+
+    /// `action` arrived: the command that this is the effect of.
+    pub(crate) fn expected_effect(&self, action: &str, now: DateTime<Utc>) -> Option<Expected> {
+        let mut memory = self.memory();
+        if memory
+            .expected
+            .as_ref()
+            .is_some_and(|expected| now - expected.since > EFFECT_TIME)
+        {
+            memory.expected = None;
+        }
+        memory
+            .expected
+            .take_if(|expected| expected.message == action)
+    }
+}
+
+/// What should follow an answered command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) command: Uuid,
+    message: String,
+    since: DateTime<Utc>,
+}
+
+impl Expected {
+    /// The message that shows that a command had its effect, as long as the station stays connected. (A Reset is seen by
+    /// the BootNotification of the next connection.)
+    pub(crate) fn after(
+        command: Uuid,
+        action: &str,
+        payload: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let message = match action {
+            "UnlockConnector" => "StatusNotification".to_owned(),
+            "RemoteStartTransaction" => "StartTransaction".to_owned(),
+            "RemoteStopTransaction" => "StopTransaction".to_owned(),
+            "TriggerMessage" => serde_json::from_str::<Value>(payload)
+                .ok()?
+                .get("requestedMessage")?
+                .as_str()?
+                .to_owned(),
+            _ => return None,
+        };
+        Some(Expected {
+            command,
+            message,
+            since: now,
+        })
+    }
+}
+
+/// An event of this station.
+pub(crate) fn event(
+    station: &Station,
+    now: DateTime<Utc>,
+    kind: &'static str,
+    subject: Option<Uuid>,
+    detail: Value,
+) -> EventRow {
+    EventRow {
+        at: now,
+        kind,
+        site_id: station.site_id,
+        station_id: station.id,
+        subject,
+        detail,
+    }
+}
+
+/// An effect of one event.
+fn told(event: EventRow) -> Effect {
+    Effect {
+        events: vec![event],
+        ..Effect::default()
+    }
+}

@@ -1,0 +1,406 @@
+//! The accept loop and the HTTP side of the handshake. Which station may come in is decided in `handshake`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use store::stations::{NewStation, Registration, Station};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use crate::credentials::Presented;
+use crate::gather::Unavailable;
+use crate::handshake::{self, Accept, Decision, Refusal};
+use crate::{Csms, connection, identity};
+
+/// How long a socket may take to send the whole of its request.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// The longest request head, in bytes.
+const HEADER_BYTES: usize = 16 * 1024;
+/// After an error of accept itself (out of descriptors, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The largest message taken: 24 hours of one-minute samples in one StopTransaction fit.
+const MESSAGE_BYTES: usize = 1024 * 1024;
+/// The read buffer; tungstenite's default would cost 128 KiB a connection.
+const READ_BUFFER: usize = 4096;
+
+/// Accepts chargers until the shutdown begins.
+pub(crate) async fn accept_until_shutdown(csms: &Arc<Csms>, listener: TcpListener) {
+    let seats = Arc::new(Seats::default());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = csms.shutdown.soft().cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let Some(seat) = Seats::take(&seats, address.ip(), csms) else {
+                    metrics::counter!("forecourt_dropped_sockets_total").increment(1);
+                    continue;
+                };
+                tokio::spawn(serve_socket(csms.clone(), stream, address, seat));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a socket could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Counts sockets, in all and by address.
+#[derive(Default)]
+struct Seats {
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A socket's place in the count; given back when dropped.
+pub(crate) struct SeatTaken {
+    seats: Arc<Seats>,
+    address: IpAddr,
+}
+
+impl Seats {
+    fn take(seats: &Arc<Self>, address: IpAddr, csms: &Csms) -> Option<SeatTaken> {
+        let mut taken = seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = taken.by_address.get(&address).copied().unwrap_or(0);
+        if taken.all >= csms.options.max_connections || here >= csms.options.max_per_address {
+            return None;
+        }
+        taken.all += 1;
+        taken.by_address.insert(address, here + 1);
+        Some(SeatTaken {
+            seats: seats.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for SeatTaken {
+    fn drop(&mut self) {
+        let mut taken = self
+            .seats
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        if let Some(here) = taken.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                taken.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, seat: SeatTaken) {
+    drop(stream.set_nodelay(true));
+    let seat = Arc::new(Mutex::new(Some(seat)));
+    let service = service_fn(|request| {
+        let (csms, seat) = (csms.clone(), seat.clone());
+        async move {
+            Ok::<_, std::convert::Infallible>(answer(csms, request, address.ip(), &seat).await)
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, %address, "a socket ended before its handshake");
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+async fn answer(
+    csms: Arc<Csms>,
+    mut request: Request<Incoming>,
+    address: IpAddr,
+    seat: &Mutex<Option<SeatTaken>>,
+) -> Answer {
+    let key = match websocket_key(&request) {
+        Ok(key) => key,
+        Err(status) => {
+            return plain(
+                status,
+                "This is an OCPP endpoint: connect by WebSocket, version 13.\n",
+            );
+        }
+    };
+    let name = identity::from_path(request.uri().path());
+    let welcome = match welcome(&csms, &request, name.as_deref()).await {
+        Ok(welcome) => welcome,
+        Err(refusal) => {
+            let shown = name.as_deref().unwrap_or(request.uri().path());
+            tracing::info!(
+                station.id = shown,
+                reason = refusal.reason,
+                "a station is refused"
+            );
+            csms.refusals.note(shown, address, &refusal);
+            return refused(&refusal);
+        }
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let protocol = match welcome.accept {
+        Accept::Speak {
+            version,
+            echo: true,
+        } => Some(version.subprotocol()),
+        _ => None,
+    };
+    if let Some(seat) = seat.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        tokio::spawn(serve_station(csms, upgrade, welcome, address, seat));
+    }
+    switching_protocols(&key, protocol)
+}
+
+/// A station that may come in.
+struct Welcome {
+    station: Station,
+    accept: Accept,
+}
+
+async fn welcome(
+    csms: &Csms,
+    request: &Request<Incoming>,
+    name: Option<&str>,
+) -> Result<Welcome, Refusal> {
+    if csms.ingest.is_away() {
+        return Err(try_later());
+    }
+    let station = match name {
+        Some(name) => csms
+            .lookups
+            .station(name)
+            .await
+            .map_err(|Unavailable| try_later())?,
+        None => None,
+    };
+    let headers = request.headers();
+    let presented = Presented::from_headers(
+        headers
+            .get_all(header::AUTHORIZATION)
+            .iter()
+            .map(HeaderValue::as_bytes),
+    );
+    let asked = handshake::Request {
+        identity: name,
+        station: station.as_ref(),
+        offered: &offered_protocols(headers),
+        presented: &presented,
+    };
+    match handshake::decide(&asked, csms.options.unknown_stations) {
+        Decision::Refuse(refusal) => Err(refusal),
+        Decision::Accept(accept) => Ok(Welcome {
+            station: known(station)?,
+            accept,
+        }),
+        Decision::CheckPassword(basic, accept) => {
+            let station = known(station)?;
+            let hash = station.password_hash.as_deref().unwrap_or_default();
+            if csms
+                .credentials
+                .verify(station.id, &basic.password, hash)
+                .await
+            {
+                Ok(Welcome { station, accept })
+            } else {
+                Err(handshake::wrong_password())
+            }
+        }
+        Decision::Register { pending, accept } => {
+            let name = name.unwrap_or_default();
+            let station = register(csms, name, pending).await.map_err(|error| {
+                tracing::warn!(%error, "an unknown station could not be registered");
+                try_later()
+            })?;
+            Ok(Welcome {
+                station: known(station)?,
+                accept,
+            })
+        }
+    }
+}
+
+fn known(station: Option<Station>) -> Result<Station, Refusal> {
+    station.ok_or_else(try_later)
+}
+
+/// Adds a station that nobody knew, as the policy wants it.
+async fn register(csms: &Csms, identity: &str, pending: bool) -> store::Result<Option<Station>> {
+    let station = NewStation {
+        identity,
+        site_id: None,
+        registration: if pending {
+            Registration::Pending
+        } else {
+            Registration::Accepted
+        },
+        security_profile: 0,
+        password_hash: None,
+    };
+    let mut connection = csms.pool.acquire().await?;
+    match store::stations::add(&mut connection, &station, csms.clock.now()).await {
+        // Two sockets of one newcomer at once: either may have been first.
+        Err(error) if !error.is_conflict("stations_identity_key") => return Err(error),
+        _ => {}
+    }
+    let mut found = store::lookup::stations(&mut connection, &[identity.to_owned()]).await?;
+    Ok(found.pop().flatten())
+}
+
+fn try_later() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "database_away",
+        "The database does not answer; stations are sent away until it does and keep their queues.",
+    )
+}
+
+/// The key of a well-formed WebSocket request. `Connection: Upgrade` is not insisted on: some chargers forget it (quirk 3).
+fn websocket_key<B>(request: &Request<B>) -> Result<HeaderValue, StatusCode> {
+    let headers = request.headers();
+    let upgrade = headers
+        .get(header::UPGRADE)
+        .and_then(|value| value.to_str().ok());
+    if !upgrade.is_some_and(|value| {
+        value
+            .split(',')
+            .any(|name| name.trim().eq_ignore_ascii_case("websocket"))
+    }) {
+        return Err(StatusCode::UPGRADE_REQUIRED);
+    }
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version.as_bytes() != b"13")
+    {
+        return Err(StatusCode::UPGRADE_REQUIRED);
+    }
+    headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .cloned()
+        .ok_or(StatusCode::BAD_REQUEST)
+}
+
+/// Every subprotocol of every header, in order.
+fn offered_protocols(headers: &header::HeaderMap) -> Vec<String> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn switching_protocols(key: &HeaderValue, protocol: Option<&'static str>) -> Answer {
+    let mut answer = plain(StatusCode::SWITCHING_PROTOCOLS, "");
+    let headers = answer.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = protocol {
+        headers.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(protocol),
+        );
+    }
+    answer
+}
+
+/// A refusal tells the charger no more than the status: what happened is for the operator.
+fn refused(refusal: &Refusal) -> Answer {
+    let mut answer = plain(refusal.status, "");
+    let extra: Option<(HeaderName, &'static str)> = match refusal.status {
+        StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")),
+        StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "10")),
+        _ => None,
+    };
+    if let Some((name, value)) = extra {
+        answer
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    answer
+}
+
+/// From the raw socket to the end of the connection.
+async fn serve_station(
+    csms: Arc<Csms>,
+    upgrade: OnUpgrade,
+    welcome: Welcome,
+    address: IpAddr,
+    seat: SeatTaken,
+) {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a handshake was not completed");
+            return;
+        }
+    };
+    let Some((stream, read)) = raw(upgraded) else {
+        return;
+    };
+    let socket =
+        WebSocketStream::from_partially_read(stream, read, Role::Server, Some(limits())).await;
+    match welcome.accept {
+        Accept::Speak { version, .. } => {
+            connection::serve(csms, socket, welcome.station, version, address).await
+        }
+        Accept::Close => connection::turn_away(socket).await,
+    }
+    drop(seat);
+}
+
+/// Out of hyper's wrapping, so that its buffers are freed.
+fn raw(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * MESSAGE_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES))
+}

@@ -1,0 +1,266 @@
+//! OCPP 1.6: from a CALL's payload to an op, and from its outcome to the answer. Nothing is decided here.
+//!
+//! One file per feature profile. Every CALL ends here in one gathered write: its rows, its events, and its line in the
+//! message log, with the answer that leaves afterwards.
+
+mod core;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ocpp::v16::{HeartbeatResponse, MESSAGES};
+use ocpp::{CallError, ErrorCode, MessageId};
+use serde::Serialize;
+use store::ingest::{Direction, Effect, MessageRow};
+use store::lookup::Transaction;
+
+use crate::Csms;
+use crate::ops::{Refusal, Seated};
+
+/// Findings written to the message log, at most.
+const FINDINGS: usize = 5;
+
+/// A CALL of a station, on its way through a block.
+pub(crate) struct Call {
+    csms: Arc<Csms>,
+    seated: Arc<Seated>,
+    message_id: MessageId,
+    action: String,
+    payload: String,
+    now: DateTime<Utc>,
+}
+
+/// What a block makes of a CALL.
+struct Decided {
+    /// The payload of the CALLRESULT.
+    answer: String,
+    effect: Effect,
+    /// A transaction that began, ended or was found: the connection remembers it once it is durable.
+    transaction: Option<Transaction>,
+    /// How to say it if the database already knew the start under another number.
+    renumber: Option<Box<dyn FnOnce(i64) -> String + Send>>,
+}
+
+impl Decided {
+    fn new(answer: &impl Serialize, effect: Effect) -> Self {
+        Decided {
+            answer: json(answer),
+            effect,
+            transaction: None,
+            renumber: None,
+        }
+    }
+}
+
+fn json(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).expect("an answer has text keys and finite numbers")
+}
+
+/// The answer to a Heartbeat, which needs nothing but the time.
+pub(crate) fn heartbeat(seated: &Seated, now: DateTime<Utc>) -> Result<String, CallError> {
+    if !seated.is_accepted() {
+        return Err(not_accepted());
+    }
+    Ok(json(&HeartbeatResponse {
+        current_time: now.into(),
+    }))
+}
+
+/// Decides a CALL, makes it durable, and only then answers.
+pub(crate) async fn answer(
+    csms: Arc<Csms>,
+    seated: Arc<Seated>,
+    message_id: MessageId,
+    action: String,
+    payload: String,
+) -> Result<String, Refusal> {
+    let now = csms.clock.now();
+    let call = Call {
+        csms,
+        seated,
+        message_id,
+        action,
+        payload,
+        now,
+    };
+    let findings = call.findings();
+    let decided = match findings
+        .as_ref()
+        .filter(|_| call.seated.station.options.strict)
+    {
+        Some(findings) => Err(Refusal::Say(CallError::new(
+            findings.code.clone(),
+            findings.text.clone(),
+        ))),
+        None => decide(&call).await,
+    };
+    let text = findings.map(|findings| findings.text);
+    match decided {
+        Ok(decided) => call.commit(decided, text).await,
+        Err(Refusal::Say(error)) => {
+            call.log(Err(&error), text).await?;
+            Err(Refusal::Say(error))
+        }
+        Err(Refusal::Broken) => Err(Refusal::Broken),
+    }
+}
+
+/// The table of contents: which block hears which message.
+async fn decide(call: &Call) -> Result<Decided, Refusal> {
+    let heard_before_acceptance = matches!(
+        call.action.as_str(),
+        "BootNotification"
+            | "StatusNotification"
+            | "MeterValues"
+            | "StartTransaction"
+            | "StopTransaction"
+    );
+    if !call.seated.is_accepted() && !heard_before_acceptance {
+        return Err(not_accepted().into());
+    }
+    match call.action.as_str() {
+        "BootNotification" => core::boot_notification(call),
+        "Heartbeat" => Ok(core::heartbeat(call)),
+        "Authorize" => core::authorize(call).await,
+        "StartTransaction" => core::start_transaction(call).await,
+        "MeterValues" => core::meter_values(call).await,
+        "StatusNotification" => core::status_notification(call),
+        "StopTransaction" => core::stop_transaction(call).await,
+        "DataTransfer" => core::data_transfer(call),
+        action => Err(unserved(action).into()),
+    }
+}
+
+fn not_accepted() -> CallError {
+    CallError::new(
+        ErrorCode::SecurityError,
+        "the station is not accepted yet; only BootNotification is answered",
+    )
+}
+
+fn unserved(action: &str) -> CallError {
+    if MESSAGES.iter().any(|message| message.action == action) {
+        CallError::new(
+            ErrorCode::NotSupported,
+            format!("{action} is not supported"),
+        )
+    } else {
+        CallError::new(
+            ErrorCode::NotImplemented,
+            format!("{action} is no message of OCPP 1.6"),
+        )
+    }
+}
+
+/// What was wrong with a payload.
+struct Findings {
+    code: ErrorCode,
+    text: String,
+}
+
+impl Call {
+    /// What the standard would have otherwise; `None` for most messages.
+    fn findings(&self) -> Option<Findings> {
+        let message = MESSAGES
+            .iter()
+            .find(|message| message.action == self.action)?;
+        let found = ocpp::schema::check(message.request, &self.payload);
+        let first = found.first()?;
+        let texts: Vec<String> = found
+            .iter()
+            .take(FINDINGS)
+            .map(ToString::to_string)
+            .collect();
+        Some(Findings {
+            code: first.code(),
+            text: clean(&texts.join("; ")),
+        })
+    }
+
+    /// Writes everything, then answers.
+    async fn commit(
+        &self,
+        mut decided: Decided,
+        findings: Option<String>,
+    ) -> Result<String, Refusal> {
+        let station = self.seated.station.id;
+        decided
+            .effect
+            .messages
+            .push(self.row(Ok(&decided.answer), findings));
+        let started = self.csms.ingest.write(station, decided.effect).await?;
+        let mut answer = decided.answer;
+        if let Some(mut transaction) = decided.transaction {
+            if let (Some(started), Some(renumber)) = (started, decided.renumber)
+                && started.number != transaction.number
+            {
+                (transaction.id, transaction.number) = (started.id, started.number);
+                answer = renumber(started.number);
+            }
+            self.seated.remember(transaction);
+        }
+        self.see_effect();
+        Ok(answer)
+    }
+
+    /// Notes in a command's row that this message is what it led to. Nobody waits for it.
+    fn see_effect(&self) {
+        let (csms, station, now) = (self.csms.clone(), self.seated.station.id, self.now);
+        let effect = self.action.clone();
+        if self.action == "BootNotification" {
+            if self.seated.is_accepted() {
+                self.seated.accepted(now);
+            }
+            tokio::spawn(
+                async move { crate::commands::see_reset(&csms, station, &effect, now).await },
+            );
+        } else if let Some(expected) = self.seated.expected_effect(&self.action, now) {
+            tokio::spawn(async move {
+                crate::commands::see_effect(&csms, expected.command, &effect).await
+            });
+        }
+    }
+
+    /// Writes the line of a CALL that changed nothing.
+    async fn log(
+        &self,
+        answer: Result<&String, &CallError>,
+        findings: Option<String>,
+    ) -> Result<(), Refusal> {
+        let effect = Effect {
+            messages: vec![self.row(answer, findings)],
+            ..Effect::default()
+        };
+        self.csms
+            .ingest
+            .write(self.seated.station.id, effect)
+            .await?;
+        Ok(())
+    }
+
+    fn row(&self, answer: Result<&String, &CallError>, findings: Option<String>) -> MessageRow {
+        MessageRow {
+            id: store::ids::new_id(self.now),
+            received_at: self.now,
+            station_id: self.seated.station.id,
+            direction: Direction::In,
+            message_id: clean(self.message_id.text()),
+            action: clean(&self.action),
+            payload: clean(&self.payload),
+            answer: Some(match answer {
+                Ok(payload) => payload.clone(),
+                Err(error) => error.description.clone(),
+            }),
+            error_code: answer
+                .err()
+                .map(|error| error.code.to_wire(ocpp::Version::V16).to_owned()),
+            answered_at: Some(self.csms.clock.now()),
+            findings,
+        }
+    }
+}
+
+/// Postgres's text holds no NUL.
+fn clean(text: &str) -> String {
+    ocpp::salvage::storable(text).into_owned()
+}

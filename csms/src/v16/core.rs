@@ -1,0 +1,238 @@
+//! The Core profile: boot, authorize, start, meter, status, stop, and the vendors' own messages.
+
+use chrono::{DateTime, Utc};
+use ocpp::meter::{Habits, normalise};
+use ocpp::v16::{
+    AuthorizationStatus, AuthorizeRequest, AuthorizeResponse, BootNotificationRequest,
+    BootNotificationResponse, DataTransferRequest, DataTransferResponse, DataTransferStatus,
+    HeartbeatResponse, IdTagInfo, MeterValue, MeterValuesRequest, MeterValuesResponse,
+    RegistrationStatus, StartTransactionRequest, StartTransactionResponse,
+    StatusNotificationRequest, StatusNotificationResponse, StopTransactionRequest,
+    StopTransactionResponse,
+};
+use ocpp::{Timestamp, decode};
+use store::ingest::Effect;
+use store::stations::Registration;
+
+use super::{Call, Decided, json};
+use crate::ops::authorize::{Authorization, Verdict};
+use crate::ops::{self, Refusal, boot, meter, start, status, stop};
+
+pub(super) fn boot_notification(call: &Call) -> Result<Decided, Refusal> {
+    let request: BootNotificationRequest = decode(&call.payload)?;
+    let station = &call.seated.station;
+    let said = boot::Said {
+        vendor: request.charge_point_vendor,
+        model: request.charge_point_model,
+        serial: request
+            .charge_point_serial_number
+            .or(request.charge_box_serial_number),
+        firmware: request.firmware_version,
+    };
+    let (effect, interval) = boot::decide(
+        station,
+        said,
+        call.csms.options.heartbeat_interval,
+        call.now,
+    );
+    let answer = BootNotificationResponse {
+        status: match station.registration {
+            Registration::Accepted => RegistrationStatus::Accepted,
+            Registration::Pending => RegistrationStatus::Pending,
+            Registration::Rejected => RegistrationStatus::Rejected,
+        },
+        current_time: call.now.into(),
+        interval: i64::try_from(interval.as_secs()).unwrap_or(i64::MAX),
+    };
+    Ok(Decided::new(&answer, effect))
+}
+
+/// Logged like any other message; only stations with that switch come this way.
+pub(super) fn heartbeat(call: &Call) -> Decided {
+    Decided::new(
+        &HeartbeatResponse {
+            current_time: call.now.into(),
+        },
+        Effect::default(),
+    )
+}
+
+pub(super) async fn authorize(call: &Call) -> Result<Decided, Refusal> {
+    let request: AuthorizeRequest = decode(&call.payload)?;
+    let token = request.id_tag.unwrap_or_default();
+    let authorization = ops::authorize::authorize(&call.csms, &token, call.now).await?;
+    let answer = AuthorizeResponse {
+        id_tag_info: id_tag_info(&authorization),
+    };
+    Ok(Decided::new(&answer, Effect::default()))
+}
+
+pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
+    let request: StartTransactionRequest = decode(&call.payload)?;
+    let mut flags = time_flags(request.timestamp);
+    if request.meter_start.is_none() {
+        flags.push("meter-start-missing".to_owned());
+    }
+    let said = start::Said {
+        connector: connector(request.connector_id),
+        id_token: request.id_tag.unwrap_or_default(),
+        stated_at: request.timestamp.and_then(Timestamp::stated),
+        credible_at: request.timestamp.and_then(Timestamp::credible),
+        meter_start_wh: request.meter_start.unwrap_or(0),
+        reservation_id: request.reservation_id,
+        flags,
+    };
+    let decided = start::start(&call.csms, &call.seated, said, call.now).await?;
+    let info = id_tag_info(&decided.authorization);
+    let answer = move |number: i64, info: IdTagInfo| {
+        json(&StartTransactionResponse {
+            id_tag_info: info,
+            transaction_id: number,
+        })
+    };
+    Ok(Decided {
+        answer: answer(decided.transaction.number, info.clone()),
+        effect: decided.effect,
+        transaction: Some(decided.transaction),
+        renumber: Some(Box::new(move |number| answer(number, info))),
+    })
+}
+
+pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
+    let request: MeterValuesRequest = decode(&call.payload)?;
+    let number = request.transaction_id.filter(|number| *number > 0);
+    let connector = connector(request.connector_id);
+    let known = call.seated.transactions(&call.csms, number).await?;
+    let transaction = meter::transaction_of(&known, number, connector);
+    let effect = samples(call, &request.meter_value, connector, transaction);
+    Ok(Decided::new(&MeterValuesResponse {}, effect))
+}
+
+pub(super) fn status_notification(call: &Call) -> Result<Decided, Refusal> {
+    let request: StatusNotificationRequest = decode(&call.payload)?;
+    let said = status::Said {
+        connector: connector(request.connector_id),
+        status: request
+            .status
+            .map_or_else(|| "Unknown".to_owned(), |status| status.as_str().to_owned()),
+        error_code: request
+            .error_code
+            .map_or_else(|| "NoError".to_owned(), |code| code.as_str().to_owned()),
+        vendor_error_code: request.vendor_error_code,
+        info: request.info,
+        at: request.timestamp.and_then(Timestamp::credible),
+    };
+    let effect = status::decide(&call.seated.station, said, call.now);
+    Ok(Decided::new(&StatusNotificationResponse {}, effect))
+}
+
+pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
+    let request: StopTransactionRequest = decode(&call.payload)?;
+    let number = request.transaction_id;
+    let known = call.seated.transactions(&call.csms, number).await?;
+    let mut flags = time_flags(request.timestamp);
+    if request.meter_stop.is_none() {
+        flags.push("meter-stop-missing".to_owned());
+    }
+    let started_at_wh = |number| {
+        known
+            .iter()
+            .find(|known| Some(known.number) == number)
+            .map(|known| known.meter_start_wh)
+    };
+    let said = stop::Said {
+        number,
+        meter_stop_wh: request
+            .meter_stop
+            .or_else(|| started_at_wh(number))
+            .unwrap_or(0),
+        stopped_at: believable(request.timestamp, call.now),
+        reason: request.reason.map(|reason| reason.as_str().to_owned()),
+        id_token: request.id_tag.clone(),
+        flags,
+    };
+    let (mut effect, transaction) = stop::decide(&call.seated.station, said, &known, call.now);
+    let connector = transaction
+        .as_ref()
+        .map_or(0, |transaction| transaction.connector);
+    let data = samples(
+        call,
+        &request.transaction_data,
+        connector,
+        transaction.as_ref(),
+    );
+    (effect.meter, effect.signed, effect.late) = (data.meter, data.signed, data.late);
+    // Only a stop that names a token is told about one (quirk 26).
+    let id_tag_info = match request.id_tag {
+        Some(token) => Some(id_tag_info(
+            &ops::authorize::authorize(&call.csms, &token, call.now).await?,
+        )),
+        None => None,
+    };
+    let decided = Decided::new(&StopTransactionResponse { id_tag_info }, effect);
+    Ok(Decided {
+        transaction,
+        ..decided
+    })
+}
+
+/// No vendor's messages are known yet; to say so is the standard's own answer.
+pub(super) fn data_transfer(call: &Call) -> Result<Decided, Refusal> {
+    decode::<DataTransferRequest>(&call.payload)?;
+    let answer = DataTransferResponse {
+        status: Some(DataTransferStatus::UnknownVendorId),
+        data: None,
+    };
+    Ok(Decided::new(&answer, Effect::default()))
+}
+
+fn samples(
+    call: &Call,
+    values: &[MeterValue],
+    connector: i32,
+    transaction: Option<&store::lookup::Transaction>,
+) -> Effect {
+    let place = meter::Place {
+        station_id: call.seated.station.id,
+        connector,
+        transaction,
+        retention_days: call.csms.options.meter_retention_days,
+    };
+    meter::decide(normalise(values, Habits::default()), place, call.now)
+}
+
+fn id_tag_info(authorization: &Authorization) -> IdTagInfo {
+    IdTagInfo {
+        expiry_date: authorization.expires_at.map(Into::into),
+        parent_id_tag: authorization.parent.clone(),
+        status: match authorization.verdict {
+            Verdict::Accepted => AuthorizationStatus::Accepted,
+            Verdict::Blocked => AuthorizationStatus::Blocked,
+            Verdict::Expired => AuthorizationStatus::Expired,
+            Verdict::Invalid => AuthorizationStatus::Invalid,
+            Verdict::ConcurrentTx => AuthorizationStatus::ConcurrentTx,
+        },
+    }
+}
+
+/// A connectorId that makes no sense counts as the station itself.
+fn connector(id: Option<i64>) -> i32 {
+    id.and_then(|id| i32::try_from(id).ok())
+        .filter(|id| *id >= 0)
+        .unwrap_or(0)
+}
+
+fn believable(stated: Option<Timestamp>, now: DateTime<Utc>) -> DateTime<Utc> {
+    stated.and_then(Timestamp::credible).unwrap_or(now)
+}
+
+fn time_flags(stated: Option<Timestamp>) -> Vec<String> {
+    match stated {
+        None => vec!["time-missing".to_owned()],
+        Some(time) => time
+            .flaw()
+            .map(|flaw| flaw.flag().to_owned())
+            .into_iter()
+            .collect(),
+    }
+}

@@ -1,0 +1,174 @@
+//! One charge, as stations really send it: in order, twice, late, and not at all.
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde_json::{Value, json};
+use store::sessions::State;
+
+use crate::support::{Server, Station, noon};
+
+fn text(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn start(at: chrono::DateTime<chrono::Utc>, tag: &str) -> Value {
+    json!({ "connectorId": 1, "idTag": tag, "meterStart": 1000, "timestamp": text(at) })
+}
+
+async fn meter(
+    station: &mut Station,
+    number: &Value,
+    at: chrono::DateTime<chrono::Utc>,
+    wh: i64,
+    w: i64,
+) {
+    let sampled = json!([
+        { "value": wh.to_string(), "context": "Sample.Periodic", "measurand": "Energy.Active.Import.Register", "unit": "Wh" },
+        { "value": (w as f64 / 1000.0).to_string(), "measurand": "Power.Active.Import", "unit": "kW" },
+        { "value": "40", "measurand": "SoC", "unit": "Percent" },
+    ]);
+    let values = json!([{ "timestamp": text(at), "sampledValue": sampled }]);
+    let answer = station
+        .call(
+            "MeterValues",
+            json!({ "connectorId": 1, "transactionId": number, "meterValue": values }),
+        )
+        .await;
+    assert_eq!(answer, json!({}));
+}
+
+#[tokio::test]
+async fn a_charge_from_plug_to_row() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    assert_eq!(station.protocol.as_deref(), Some("ocpp1.6"));
+    let answer = station.call("Authorize", json!({ "idTag": "tag1" })).await;
+    assert_eq!(answer["idTagInfo"]["status"], "Accepted");
+    let at = noon() - TimeDelta::minutes(30);
+    let answer = station.call("StartTransaction", start(at, "TAG1")).await;
+    assert_eq!(answer["idTagInfo"]["status"], "Accepted");
+    let number = answer["transactionId"].clone();
+    assert!(number.as_i64().unwrap() > 0);
+
+    let [active] = &server.sessions().await[..] else {
+        panic!("one session")
+    };
+    assert_eq!(active.state, State::Active);
+
+    meter(
+        &mut station,
+        &number,
+        at + TimeDelta::minutes(10),
+        3000,
+        11_000,
+    )
+    .await;
+    meter(
+        &mut station,
+        &number,
+        at + TimeDelta::minutes(20),
+        5000,
+        7400,
+    )
+    .await;
+    let stop = json!({ "transactionId": number, "idTag": "TAG1", "meterStop": 6500, "reason": "Local",
+                       "timestamp": text(at + TimeDelta::minutes(25)) });
+    let answer = station.call("StopTransaction", stop).await;
+    assert_eq!(answer["idTagInfo"]["status"], "Accepted");
+
+    let [ended] = &server.sessions().await[..] else {
+        panic!("one session")
+    };
+    assert_eq!(ended.state, State::Ended);
+    assert_eq!(ended.transaction_id, number.as_i64());
+    assert_eq!(ended.energy_wh, Some(5500));
+    assert_eq!(ended.max_power_w, Some(11_000));
+    assert_eq!(ended.soc_end_pm, Some(400));
+    assert_eq!(ended.stop_reason.as_deref(), Some("Local"));
+}
+
+#[tokio::test]
+async fn the_same_start_and_stop_count_once_whatever_their_message_id_and_connection() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    // After its first boot: an earlier time would mean that its clock was never set.
+    let at = noon();
+    let first = station.call("StartTransaction", start(at, "TAG1")).await["transactionId"].clone();
+    assert_eq!(
+        station.call("StartTransaction", start(at, "TAG1")).await["transactionId"],
+        first
+    );
+    station.close().await;
+
+    let server = server.restart().await;
+    let mut station = server.booted("cp1").await;
+    assert_eq!(
+        station.call("StartTransaction", start(at, "tag1")).await["transactionId"],
+        first
+    );
+    let stop = |wh: i64| json!({ "transactionId": first, "meterStop": wh, "timestamp": text(at + TimeDelta::hours(1)) });
+    for wh in [2000, 2000, 9000] {
+        assert_eq!(station.call("StopTransaction", stop(wh)).await, json!({}));
+    }
+    assert_eq!(
+        station.call("StartTransaction", start(at, "TAG1")).await["transactionId"],
+        first
+    );
+    let [session] = &server.sessions().await[..] else {
+        panic!("one session")
+    };
+    assert_eq!(session.energy_wh, Some(1000));
+}
+
+#[tokio::test]
+async fn what_an_unknown_token_does_is_stored_and_told() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for (tag, verdict) in [("NOBODY", "Invalid"), ("TAG2", "Blocked")] {
+        let answer = station.call("Authorize", json!({ "idTag": tag })).await;
+        assert_eq!(answer["idTagInfo"]["status"], verdict);
+        let answer = station.call("StartTransaction", start(noon(), tag)).await;
+        assert_eq!(answer["idTagInfo"]["status"], verdict);
+        assert!(answer["transactionId"].as_i64().unwrap() > 0);
+    }
+    assert_eq!(server.sessions().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_stop_of_nothing_is_an_orphan_and_another_stations_transaction_is_nothing() {
+    let server = Server::start().await;
+    server.add_station("CP2", None).await;
+    let (mut one, mut two) = (server.station().await, server.booted("CP2").await);
+    let at = noon() - TimeDelta::hours(1);
+    let number = one.call("StartTransaction", start(at, "TAG1")).await["transactionId"].clone();
+    let stop = json!({ "transactionId": number, "meterStop": 2000, "timestamp": text(noon()) });
+    assert_eq!(two.call("StopTransaction", stop).await, json!({}));
+    let sessions = server.sessions().await;
+    let states: Vec<State> = sessions.iter().map(|session| session.state).collect();
+    assert_eq!(states, [State::Orphan, State::Active]);
+}
+
+#[tokio::test]
+async fn a_charger_with_a_clock_far_off_loses_nothing() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let at = "1970-01-01T00:05:00Z".parse().unwrap();
+    let number = station.call("StartTransaction", start(at, "TAG1")).await["transactionId"].clone();
+    meter(
+        &mut station,
+        &number,
+        at + TimeDelta::minutes(1),
+        3000,
+        11_000,
+    )
+    .await;
+    let stop = json!({ "transactionId": number, "meterStop": 4000, "timestamp": text(at + TimeDelta::minutes(2)) });
+    station.call("StopTransaction", stop).await;
+    let [session] = &server.sessions().await[..] else {
+        panic!("one session")
+    };
+    assert_eq!(session.energy_wh, Some(3000));
+    assert!(
+        session.started_at > noon() - TimeDelta::hours(1),
+        "shown at the time of receipt"
+    );
+}
