@@ -89,6 +89,8 @@ enum Link {
     Down(Millis),
     Connecting,
     Up,
+    /// Being closed by us: nothing is sent any more.
+    Closing,
 }
 
 #[derive(Clone, Debug)]
@@ -442,6 +444,7 @@ impl ChargePoint {
         }
         if self.unanswered >= DEAD_AFTER {
             self.unanswered = 0;
+            self.link = Link::Closing;
             out.todo.push(Output::Disconnect);
         }
     }
@@ -853,7 +856,7 @@ impl ChargePoint {
         let mut times: Vec<Millis> = Vec::new();
         match self.link {
             Link::Down(at) => times.push(at),
-            Link::Connecting => {}
+            Link::Connecting | Link::Closing => {}
             Link::Up => {
                 times.extend(self.boot_due);
                 times.extend(self.heartbeat_due.filter(|_| self.accepted()));

@@ -1,0 +1,7 @@
+//! The charge point against a scripted server, with a simulated clock and no socket: each test reads as a story.
+
+mod bench;
+mod calls;
+mod chaos;
+mod charge;
+mod link;
