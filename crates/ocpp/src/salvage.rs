@@ -1,7 +1,7 @@
 //! How the fields of generated types are read: whatever a charger wrote becomes the value if it can, else nothing.
 //!
 //! Reading an object never fails over one field, so no transaction message is lost to an odd `vendorId`. What was odd
-//! is the business of [`crate::schema::check`]. Serde's `untagged` and `serde_json::Value` are not used: the first breaks on
+//! is the business of [`crate::check::check`]. Serde's `untagged` and `serde_json::Value` are not used: the first breaks on
 //! raw text, the second loses digits and keeps the last of two equal keys.
 
 use std::borrow::Cow;
@@ -181,11 +181,23 @@ pub fn verbatim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     let raw = <&RawValue>::deserialize(deserializer)?.get();
     match raw.as_bytes().first() {
         Some(b'"') => {
-            let Text(text) = serde_json::from_str(raw).map_err(D::Error::custom)?;
+            let text = text_of(raw)
+                .ok_or_else(|| D::Error::custom("expected a text of valid characters"))?;
             Ok(String::from_scalar(Scalar::Text(text)))
         }
         Some(b'{' | b'[' | b'n') => Ok(None),
         _ => Ok(Some(raw.to_owned())),
+    }
+}
+
+/// The text of a JSON string token. `None`: it holds half a surrogate pair.
+pub(crate) fn text_of(token: &str) -> Option<Cow<'_, str>> {
+    match token
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(text) if !text.contains('\\') => Some(text.into()),
+        _ => serde_json::from_str(token).ok().map(|Text(text)| text),
     }
 }
 

@@ -8,8 +8,8 @@ mod locate;
 #[path = "support/types.rs"]
 mod types;
 
-use ocpp::schema;
 use ocpp::v16::{Action, MESSAGES};
+use ocpp::{check, schema};
 use serde_json::{Map, Value, json};
 
 #[test]
@@ -41,7 +41,7 @@ fn check_finds_what_the_schemas_reject() {
             };
             for payload in std::iter::once(schema.minimal()).chain(broken(schema, &schema.full())) {
                 let text = payload.to_string();
-                let findings = schema::check(fields, &text);
+                let findings = check::check(fields, &text);
                 let is_valid = validator.is_valid(&payload);
                 tried += 1;
                 rejected += usize::from(!is_valid);

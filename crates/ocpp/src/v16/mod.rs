@@ -3,7 +3,7 @@
 //! Written by `ocpp-gen` from the names and limits of the OCA's JSON Schemas; change the generator, not this file.
 //!
 //! What a station sends can be relied on for nothing: in those types every field is an `Option`, and one that
-//! makes no sense is `None` ([`crate::salvage`]); [`crate::schema::check`] says what was wrong. In the types that the
+//! makes no sense is `None` ([`crate::salvage`]); [`crate::check::check`] says what was wrong. In the types that the
 //! CSMS sends, a field that the standard requires is a plain value.
 
 mod action;

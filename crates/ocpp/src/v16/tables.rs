@@ -1,4 +1,4 @@
-//! What each payload of OCPP 1.6 must look like, as tables for [`crate::schema::check`].
+//! What each payload of OCPP 1.6 must look like, as tables for [`crate::check::check`].
 //! Written by `ocpp-gen` from the names and limits of the OCA's JSON Schemas; change the generator, not this file.
 
 use super::enums::*;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ocpp::meter::{self, Habits};
 use ocpp::v16::{Action, MESSAGES, MeterValuesRequest, ReadingContext};
-use ocpp::{CallError, ErrorCode, Limits, Link, Output, Version, decode, frame, schema};
+use ocpp::{CallError, ErrorCode, Limits, Link, Output, Version, check, decode, frame};
 use types::{reread_request, reread_response};
 
 /// Target `frame`: any bytes through both versions of the Link, with a CALL of ours out.
@@ -64,7 +64,7 @@ pub fn payload(data: &[u8]) {
     } else {
         message.response
     };
-    for finding in schema::check(fields, &payload) {
+    for finding in check::check(fields, &payload) {
         assert!(finding.pointer.is_empty() || finding.pointer.starts_with('/'));
         assert!(
             !finding.to_string().is_empty() && !CallError::from(&finding).description.is_empty()

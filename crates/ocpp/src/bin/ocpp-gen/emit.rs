@@ -52,7 +52,7 @@ fn module(plan: &Plan) -> String {
         "//! OCPP {number}: the payload types, their tables and the list of actions.\n//!\n\
          //! {NOTICE}\n//!\n\
          //! What a station sends can be relied on for nothing: in those types every field is an `Option`, and one that\n\
-         //! makes no sense is `None` ([`crate::salvage`]); [`crate::schema::check`] says what was wrong. In the types that the\n\
+         //! makes no sense is `None` ([`crate::salvage`]); [`crate::check::check`] says what was wrong. In the types that the\n\
          //! CSMS sends, a field that the standard requires is a plain value.\n\n"
     );
     let mut modules: Vec<&str> = vec!["action", "enums", "objects", "tables"];
@@ -324,7 +324,7 @@ fn field(property: &Property, is_plain: bool, is_verbatim: bool, has_default: bo
 
 fn tables(plan: &Plan, model: &Model) -> String {
     let mut out = format!(
-        "//! What each payload of OCPP {} must look like, as tables for [`crate::schema::check`].\n//! {NOTICE}\n\n\
+        "//! What each payload of OCPP {} must look like, as tables for [`crate::check::check`].\n//! {NOTICE}\n\n\
          use super::enums::*;\nuse crate::schema::{{Field, Kind}};\n",
         plan.number
     );
