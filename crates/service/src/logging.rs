@@ -1,6 +1,8 @@
 //! Sets up the process's log: lines to standard error, for people or as JSON. Id tokens and addresses are never
 //! logged in clear.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, filter::ParseError, util::SubscriberInitExt};
 
 use crate::config::{Log, LogFormat};
@@ -13,6 +15,7 @@ pub fn init(log: &Log) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(&log.filter)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second subscriber is refused; the first one, a test's perhaps, stays.
     let _already = match log.format {

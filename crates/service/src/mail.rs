@@ -140,6 +140,11 @@ impl Mailer {
     }
 }
 
+/// Whether `text` is an e-mail address without a name.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok()
+}
+
 fn sort_out(error: smtp::Error) -> SendError {
     if error.is_permanent() {
         SendError::Refused(error.to_string())

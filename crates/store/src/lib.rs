@@ -35,5 +35,5 @@ pub mod stations;
 pub mod testing;
 
 pub use error::{Error, Result};
-pub use pool::{Connection, Pool, Pooled, Room};
+pub use pool::{Connection, Pool, Pooled, Room, Transaction};
 pub use scope::{Scope, Scoped};

@@ -16,6 +16,9 @@ pub type Connection = sqlx::PgConnection;
 /// One of a pool, given back when dropped.
 pub type Pooled = sqlx::pool::PoolConnection<sqlx::Postgres>;
 
+/// Writes that become durable together; dropping it undoes them.
+pub type Transaction = sqlx::PgTransaction<'static>;
+
 /// Who is asking; decides the role that Postgres sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -64,5 +67,9 @@ pub fn connect(url: &str, room: Room, size: u32) -> Result<Pool> {
 /// Whether the database answers at all.
 pub async fn is_there(db: &mut sqlx::PgConnection) -> Result<()> {
     sqlx::query!("select 1 as one").fetch_one(db).await?;
+=======
+/// Whether the database answers; readiness checks ask it.
+pub async fn ping(pool: &Pool) -> Result<()> {
+    sqlx::query("select 1").execute(pool).await?;
     Ok(())
 }

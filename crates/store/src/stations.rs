@@ -115,6 +115,20 @@ impl TryFrom<StationRow> for Station {
     }
 }
 
+/// Whether a station could have this identity: no separators, no control characters, no dots alone. Nothing that a
+/// path, a log or a page could mistake.
+pub fn is_identity(text: &str) -> bool {
+    /// 2.0.1 allows 48; 1.6 names no limit, so this is only against abuse.
+    const MAX_BYTES: usize = 255;
+    !text.is_empty()
+        && text.len() <= MAX_BYTES
+        && !text.contains(['/', '\\', ':'])
+        && !text.chars().any(char::is_control)
+        && text.trim() == text
+        && !text.chars().all(|c| c == '.')
+        && !text.contains("../")
+}
+
 /// A station to be registered.
 #[derive(Debug, Clone)]
 pub struct NewStation<'a> {

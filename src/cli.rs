@@ -1,0 +1,193 @@
+//! The command line, as clap reads it. What the words do is in `commands` and `up`.
+
+use clap::{Args, Parser, Subcommand};
+
+/// A charging-station management system: chargers connect by OCPP, people by the browser, programs by the API.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = false,
+    after_help = "\
+Without a command it runs everything (`up`). Settings are environment variables or lines of a file `.env`; .env.example
+lists them all. None is needed: the database is a private Postgres below ./data.
+
+First steps:
+  forecourt                                              run everything; leave it running
+  forecourt user create --email you@example.org --role admin
+  forecourt site add \"Main Street\" --tz Europe/Berlin
+  forecourt station add CP001 --site \"Main Street\" --password 'a long secret'
+  forecourt tag add 04A2B3C4D5E680
+
+Then point the charger at ws://HOST:9000/ocpp/CP001 and open http://127.0.0.1:8080."
+)]
+pub struct Cli {
+    /// What to do; without it, `up`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run all rooms in one process (the default)
+    #[command(after_help = "\
+Without DATABASE_URL a private Postgres is run below FORECOURT_DATA (./data). Migrations are applied first.
+Ctrl-C or SIGTERM ends in order: chargers are told to come back, what was begun is finished.")]
+    Up,
+    /// Run the chargers' room alone: OCPP in
+    #[command(after_help = ONE_ROOM)]
+    Csms,
+    /// Run the people's room alone: pages and API
+    #[command(after_help = ONE_ROOM)]
+    Portal,
+    /// Run billing alone: retention, rollups, mail
+    #[command(after_help = ONE_ROOM)]
+    Billing,
+    /// Bring the database's schema and roles up to date
+    #[command(after_help = "\
+Run it once with each new version, before the rooms. It may run while they do, and twice at once. DATABASE_URL must name
+a user that may create roles; the database itself is created if it is missing.")]
+    Migrate,
+    /// Chargers
+    #[command(subcommand)]
+    Station(Station),
+    /// Id tokens (RFID cards, apps): who may charge
+    #[command(subcommand)]
+    Tag(Tag),
+    /// Places with stations
+    #[command(subcommand)]
+    Site(Site),
+    /// People who sign in
+    #[command(subcommand)]
+    User(User),
+    /// Keys for programs that use the API
+    #[command(subcommand)]
+    ApiKey(ApiKey),
+}
+
+const ONE_ROOM: &str = "\
+For installations whose rooms run as processes of their own; they meet in the database. DATABASE_URL names it; run
+`forecourt migrate` first. Ctrl-C or SIGTERM ends in order.";
+
+/// What can be done with stations.
+#[derive(Debug, Subcommand)]
+pub enum Station {
+    /// Let a charger in
+    Add(AddStation),
+}
+
+/// `forecourt station add`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt station add CP001                                 no password: security profile 0
+  forecourt station add CP001 --password 'a long secret'      HTTP Basic auth: security profile 1
+  forecourt station add CP001 --site \"Main Street\"
+
+The charger connects to ws://HOST:9000/ocpp/CP001. One that tried before it was added is listed in the portal.")]
+pub struct AddStation {
+    /// The identity: the last part of the URL that the charger connects to
+    #[arg(value_name = "ID")]
+    pub identity: String,
+    /// The password for HTTP Basic auth; the user name is the identity
+    #[arg(long)]
+    pub password: Option<String>,
+    /// The site it stands at, by name or id
+    #[arg(long)]
+    pub site: Option<String>,
+    /// OCPP security profile; by default 1 with a password and 0 without
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(0..=3))]
+    pub security_profile: Option<i16>,
+}
+
+/// What can be done with id tokens.
+#[derive(Debug, Subcommand)]
+pub enum Tag {
+    /// Let a card or app charge, or change its status
+    Add(AddTag),
+}
+
+/// `forecourt tag add`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt tag add 04A2B3C4D5E680
+  forecourt tag add 04A2B3C4D5E680 --status blocked")]
+pub struct AddTag {
+    /// The token as the charger sends it, at most 20 characters; case does not matter
+    #[arg(value_name = "TAG")]
+    pub token: String,
+    /// What the charger is told
+    #[arg(long, default_value = "accepted", value_parser = ["accepted", "blocked", "expired", "invalid"])]
+    pub status: String,
+}
+
+/// What can be done with sites.
+#[derive(Debug, Subcommand)]
+pub enum Site {
+    /// Add a place
+    Add(AddSite),
+}
+
+/// `forecourt site add`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  forecourt site add \"Main Street\" --tz Europe/Berlin")]
+pub struct AddSite {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Its IANA time zone: days and hours are shown in it
+    #[arg(long = "tz", value_name = "ZONE")]
+    pub zone: String,
+}
+
+/// What can be done with people.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Let a person sign in (by a code that is mailed)
+    Create(CreateUser),
+}
+
+/// `forecourt user create`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt user create --email you@example.org --role admin
+  forecourt user create --email ann@example.org --role operator --site \"Main Street\"
+
+An admin sees every site. Anybody else sees the sites named here, and without one nothing.")]
+pub struct CreateUser {
+    /// Where the sign-in codes go
+    #[arg(long)]
+    pub email: String,
+    /// What the person is
+    #[arg(long, value_parser = ["admin", "operator", "partner", "driver"])]
+    pub role: String,
+    /// A site the person works at, by name or id; may be given several times
+    #[arg(long)]
+    pub site: Vec<String>,
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum ApiKey {
+    /// Make a key and print it, once
+    Create(CreateKey),
+}
+
+/// `forecourt api-key create`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  key=$(forecourt api-key create --name reports --scopes read)
+  curl -H \"Authorization: Bearer $key\" http://127.0.0.1:8080/api/v1/sessions
+
+Scopes: read is every GET, control every write and every command to a station. The key is stored as a hash: keep it.")]
+pub struct CreateKey {
+    /// What it is for
+    #[arg(long)]
+    pub name: String,
+    /// What it may do, separated by commas
+    #[arg(long, value_delimiter = ',', required = true, value_parser = ["read", "control"])]
+    pub scopes: Vec<String>,
+}

@@ -1,0 +1,209 @@
+//! Running rooms: doors first, then the database, then the rooms; and their end in order.
+
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use service::{clock::Clock, config::Config, health::Health, mail::Mailer, shutdown::Shutdown};
+use store::{Pool, Room};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::database::Database;
+
+/// How long begun work may take after a request to end; then as long again to be dropped.
+const GRACE: Duration = Duration::from_secs(4);
+/// Connections of each room.
+const CSMS_POOL: u32 = 16;
+const PORTAL_POOL: u32 = 16;
+const BILLING_POOL: u32 = 4;
+
+/// Which rooms a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rooms {
+    csms: bool,
+    portal: bool,
+    billing: bool,
+}
+
+impl Rooms {
+    /// All of them.
+    pub const ALL: Self = Self {
+        csms: true,
+        portal: true,
+        billing: true,
+    };
+    /// Chargers in.
+    pub const CSMS: Self = Self {
+        portal: false,
+        billing: false,
+        ..Self::ALL
+    };
+    /// People in.
+    pub const PORTAL: Self = Self {
+        csms: false,
+        billing: false,
+        ..Self::ALL
+    };
+    /// Money and upkeep.
+    pub const BILLING: Self = Self {
+        csms: false,
+        portal: false,
+        ..Self::ALL
+    };
+}
+
+/// `forecourt up`: every room, and the private database if there is no other.
+pub async fn everything(config: &Config) -> anyhow::Result<()> {
+    let doors = Doors::open(config, Rooms::ALL).await?;
+    let database = Database::start(config).await?;
+    let result = serve(config, doors, &database, Shutdown::new()).await;
+    database.stop().await;
+    result
+}
+
+/// `forecourt csms` and its like: one room of an installation whose database runs already.
+pub async fn one_room(config: &Config, rooms: Rooms) -> anyhow::Result<()> {
+    let doors = Doors::open(config, rooms).await?;
+    let database = Database::attach(config)?;
+    database.expect_migrated().await?;
+    serve(config, doors, &database, Shutdown::new()).await
+}
+
+/// The listening sockets. They are opened before anything else is begun: a port in use is the commonest mistake.
+#[derive(Debug)]
+pub struct Doors {
+    health: TcpListener,
+    csms: Option<TcpListener>,
+    portal: Option<TcpListener>,
+    billing: bool,
+}
+
+impl Doors {
+    /// Opens those of `rooms`.
+    pub async fn open(config: &Config, rooms: Rooms) -> anyhow::Result<Self> {
+        let csms = if rooms.csms {
+            Some(listen("OCPP_LISTEN", config.csms.listen).await?)
+        } else {
+            None
+        };
+        let portal = if rooms.portal {
+            Some(listen("PORTAL_LISTEN", config.portal.listen).await?)
+        } else {
+            None
+        };
+        Ok(Self {
+            health: listen("HEALTH_LISTEN", config.health).await?,
+            csms,
+            portal,
+            billing: rooms.billing,
+        })
+    }
+}
+
+async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address}: end the program that does (`ss -ltnp 'sport = :{}'` names it), or set {setting} \
+             to another address",
+            address.port()
+        )
+    })
+}
+
+/// Runs the rooms behind `doors` until the process is asked to end, or one of them breaks.
+pub async fn serve(
+    config: &Config,
+    doors: Doors,
+    database: &Database,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    shutdown.on_signals().context("cannot watch for signals")?;
+    let health = Health::install().context("cannot record metrics")?;
+    let clock = Clock::system();
+    let (broke, mut broken) = mpsc::unbounded_channel();
+    let run = Run { shutdown, broke };
+
+    if let Some(listener) = doors.csms {
+        let pool = room_pool(database, Room::Csms, CSMS_POOL, &health)?;
+        let options = csms::Options {
+            unknown_stations: config.csms.unknown_stations,
+            meter_retention_days: config.retention.meter_values,
+            ..csms::Options::default()
+        };
+        run.room(
+            "csms",
+            csms::run(options, pool, listener, clock.clone(), run.shutdown.clone()),
+        );
+        println!("Chargers:  {}/{{identity}}", config.csms.public_url);
+    }
+    if let Some(listener) = doors.portal {
+        let pool = room_pool(database, Room::Portal, PORTAL_POOL, &health)?;
+        let app = portal::App::new(portal::Config::of(config), pool, clock.clone());
+        let shutdown = run.shutdown.clone();
+        run.room("portal", async move {
+            portal::run(app, listener, &shutdown).await
+        });
+        println!("Portal:    {}", config.portal.public_url);
+    }
+    if doors.billing {
+        let pool = room_pool(database, Room::Billing, BILLING_POOL, &health)?;
+        let mailer = Mailer::new(&config.mail, config.demo).map_err(anyhow::Error::msg)?;
+        let options = billing::Options {
+            retention: config.retention,
+        };
+        let room = billing::run(options, pool, mailer, clock, run.shutdown.clone());
+        run.room("billing", async move {
+            room.await;
+            Ok::<(), Infallible>(())
+        });
+    }
+    println!("Health:    http://{}/healthz", config.health);
+    let observed = tokio::spawn(health.serve(doors.health, run.shutdown.clone()));
+
+    run.shutdown.finish(GRACE).await;
+    observed.abort();
+    broken.try_recv().map_or(Ok(()), Err)
+}
+
+/// What rooms are started with.
+struct Run {
+    shutdown: Shutdown,
+    broke: mpsc::UnboundedSender<anyhow::Error>,
+}
+
+impl Run {
+    /// Starts a room. When it ends, all end; when work must be dropped, so is the room.
+    fn room<E>(
+        &self,
+        name: &'static str,
+        room: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) where
+        E: Into<anyhow::Error> + Send + 'static,
+    {
+        let (shutdown, broke) = (self.shutdown.clone(), self.broke.clone());
+        self.shutdown.spawn(async move {
+            let ended = tokio::select! {
+                ended = room => ended,
+                () = shutdown.hard().cancelled() => Ok(()),
+            };
+            if let Err(error) = ended {
+                // The receiver is gone only when nobody asks any more.
+                let _ = broke.send(error.into().context(format!("{name} broke")));
+            }
+            shutdown.begin();
+        });
+    }
+}
+
+fn room_pool(database: &Database, room: Room, size: u32, health: &Health) -> anyhow::Result<Pool> {
+    let pool = database.pool(room, size)?;
+    let asked = pool.clone();
+    health.register(room.role().unwrap_or("owner"), move || {
+        let pool = asked.clone();
+        async move {
+            store::pool::ping(&pool)
+                .await
+                .map_err(|error| error.to_string())
+        }
+    });
+    Ok(pool)
+}
