@@ -73,7 +73,9 @@ impl Database {
 
     /// Says which migrations are missing, if any: a room refuses to start on them.
     pub async fn expect_migrated(&self) -> anyhow::Result<()> {
-        let missing = migrations::pending(&self.url).await.with_context(|| self.unusable("reach"))?;
+        let missing = migrations::pending(&self.url)
+            .await
+            .with_context(|| self.unusable("reach"))?;
         if !missing.is_empty() {
             bail!(
                 "the database lacks these migrations: {}. Run `forecourt migrate` first",

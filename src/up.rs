@@ -199,11 +199,11 @@ fn room_pool(database: &Database, room: Room, size: u32, health: &Health) -> any
     let asked = pool.clone();
     health.register(room.role().unwrap_or("owner"), move || {
         let pool = asked.clone();
-        async move {
-            store::pool::ping(&pool)
-                .await
-                .map_err(|error| error.to_string())
-        }
+        async move { answers(&pool).await.map_err(|error| error.to_string()) }
     });
     Ok(pool)
+}
+
+async fn answers(pool: &Pool) -> store::Result<()> {
+    store::pool::is_there(&mut *pool.acquire().await?).await
 }

@@ -2,9 +2,6 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Longest identity taken, in bytes. 2.0.1 allows 48; 1.6 names no limit, so this is only against abuse.
-const MAX_BYTES: usize = 255;
-
 /// The last segment that is not empty, percent-decoded once. `None` where no station could have that name.
 pub(crate) fn from_path(path: &str) -> Option<String> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
@@ -12,18 +9,7 @@ pub(crate) fn from_path(path: &str) -> Option<String> {
     // A path of one segment is the door itself, without a name on it.
     segments.next()?;
     let decoded = percent_decode_str(last).decode_utf8().ok()?;
-    is_plausible(&decoded).then(|| decoded.into_owned())
-}
-
-/// No separators, no control characters, no dots alone: nothing that a path, a log or a page could mistake.
-fn is_plausible(identity: &str) -> bool {
-    !identity.is_empty()
-        && identity.len() <= MAX_BYTES
-        && !identity.contains(['/', '\\', ':'])
-        && !identity.chars().any(char::is_control)
-        && identity.trim() == identity
-        && !identity.chars().all(|c| c == '.')
-        && !identity.contains("../")
+    store::stations::is_identity(&decoded).then(|| decoded.into_owned())
 }
 
 #[cfg(test)]

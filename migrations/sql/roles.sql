@@ -63,7 +63,7 @@ begin
             case when t = any (by_site) then 'scope_allows(site_id)' else 'scope_allows_station(station_id)' end);
     end loop;
     -- A partition read by its own name would pass by the policies of its parent.
-    for t in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid loop
+    for t in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r' loop
         execute format('revoke all on %I from forecourt_portal', t);
     end loop;
     execute 'alter table sites enable row level security';

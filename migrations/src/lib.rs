@@ -48,7 +48,11 @@ pub async fn prepare(url: &str) -> Result<(), sqlx::migrate::MigrateError> {
 
 fn is_missing_database(error: &sqlx::Error) -> bool {
     const INVALID_CATALOG_NAME: &str = "3D000";
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some(INVALID_CATALOG_NAME)
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .as_deref()
+        == Some(INVALID_CATALOG_NAME)
 }
 
 /// A short name for exactly this schema: it changes with every migration and with the roles.

@@ -301,4 +301,16 @@ mod tests {
             .unwrap();
         assert_eq!(left, 0);
     }
+
+    #[tokio::test]
+    async fn a_database_in_use_may_be_migrated_again() {
+        let db = database().await;
+        for _ in 0..2 {
+            migrations::prepare(&db.url).await.unwrap();
+        }
+        assert_eq!(
+            migrations::pending(&db.url).await.unwrap(),
+            Vec::<String>::new()
+        );
+    }
 }
