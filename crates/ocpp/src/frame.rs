@@ -371,42 +371,51 @@ fn skip_string(bytes: &mut std::str::Bytes<'_>) {
 /// The second chance of a frame that is not JSON: stray commas at the head, control characters inside strings,
 /// `NaN` and `Infinity` as values (quirk 13). `None` if there was nothing to mend.
 pub fn mend(text: &str) -> Option<String> {
-    let body = text.trim_start_matches([',', ' ', '\t', '\r', '\n']);
-    let body = body
+    let is_stray = |c: char| c == ',' || c.is_ascii_whitespace();
+    let body = text.trim_start_matches(is_stray);
+    let mut rest = body
         .strip_prefix('[')
-        .map_or(body, |rest| rest.trim_start_matches([',', ' ']));
+        .map_or(body, |rest| rest.trim_start_matches(is_stray));
     let mut out = String::with_capacity(text.len() + 8);
     out.push('[');
-    let mut in_string = false;
-    let mut rest = body;
     while let Some(c) = rest.chars().next() {
-        let mut used = c.len_utf8();
-        match c {
-            '"' => in_string = !in_string,
-            '\\' if in_string => {
-                used += rest[1..].chars().next().map_or(0, char::len_utf8);
-            }
-            _ => {}
-        }
-        let word = (!in_string).then(|| {
-            ["NaN", "-Infinity", "Infinity"]
-                .into_iter()
-                .find(|word| rest.starts_with(word))
-        });
-        match (c, word.flatten()) {
-            (_, Some(word)) => {
-                used = word.len();
-                out.push_str("null");
-            }
-            (c, _) if c.is_control() && in_string => {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)))
-            }
-            (c, _) if c.is_control() => out.push(' '),
-            _ => out.push_str(&rest[..used]),
-        }
+        let used = if c == '"' {
+            mend_string(rest, &mut out)
+        } else {
+            mend_between(c, rest, &mut out)
+        };
         rest = &rest[used..];
     }
     (out != text).then_some(out)
+}
+
+/// Copies the string that `rest` begins with, its control characters escaped. Returns how many bytes it took.
+fn mend_string(rest: &str, out: &mut String) -> usize {
+    let mut bytes = rest.bytes();
+    bytes.next();
+    skip_string(&mut bytes);
+    let used = rest.len() - bytes.len();
+    for c in rest[..used].chars() {
+        if c.is_control() {
+            *out += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    used
+}
+
+/// Copies what stands outside of strings: a word that is no value as null, a control character as a blank.
+fn mend_between(c: char, rest: &str, out: &mut String) -> usize {
+    if let Some(word) = ["NaN", "-Infinity", "Infinity"]
+        .into_iter()
+        .find(|word| rest.starts_with(word))
+    {
+        *out += "null";
+        return word.len();
+    }
+    out.push(if c.is_control() { ' ' } else { c });
+    c.len_utf8()
 }
 
 /// Whether JSON text holds a NUL, raw or as `\u0000`. Postgres stores neither in text nor in jsonb.
