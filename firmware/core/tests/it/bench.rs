@@ -7,6 +7,8 @@ use evse_core::{
 };
 use serde_json::{Value, json};
 
+use crate::differential;
+
 /// What the server's clock shows when the bench's clock shows 0.
 pub const EPOCH: i64 = 1_763_646_500_000;
 
@@ -43,13 +45,15 @@ pub struct Bench {
     pub events: Vec<Event>,
     pub connects: Vec<u64>,
     pub rebooted: Option<RebootKind>,
+    /// Answers by action that stand instead of the bench's own.
+    pub scripted: Vec<(String, String)>,
     settings: Settings,
     journal: Journal,
     linked: bool,
     unanswered: usize,
     next_wakeup: Option<Millis>,
     transactions: Vec<Value>,
-    calls: usize,
+    calls: Vec<(String, String)>,
 }
 
 impl Bench {
@@ -74,13 +78,14 @@ impl Bench {
             events: Vec::new(),
             connects: Vec::new(),
             rebooted: None,
+            scripted: Vec::new(),
             settings,
             journal: Journal::default(),
             linked: false,
             unanswered: 0,
             next_wakeup: Some(Millis(0)),
             transactions: Vec::new(),
-            calls: 0,
+            calls: Vec::new(),
         }
     }
 
@@ -190,6 +195,7 @@ impl Bench {
 
     fn serve(&mut self, text: &str) {
         assert!(self.linked, "sent without a link: {text}");
+        differential::both_read_alike(text, self.calls.last().map(|(_, action)| action.as_str()));
         match Frame::parse(text).expect("the core sends frames") {
             Frame::Call {
                 id,
@@ -232,6 +238,9 @@ impl Bench {
         if self.mode == Mode::Refuses && transactional {
             return frame::error(id, "InternalError", "the database is away");
         }
+        if let Some((_, payload)) = self.scripted.iter().find(|(of, _)| of == action) {
+            return frame::result(id, payload);
+        }
         let tag = json!({ "status": self.tag_status });
         let answer = match action {
             "BootNotification" => {
@@ -256,8 +265,8 @@ impl Bench {
 
     /// The server calls; yields the answer's payload, or the error's code.
     pub fn call(&mut self, action: &str, payload: Value) -> Value {
-        self.calls += 1;
-        let id = format!("s{}", self.calls);
+        let id = format!("s{}", self.calls.len() + 1);
+        self.calls.push((id.clone(), action.to_owned()));
         self.give(Input::Text(&frame::call(&id, action, &payload.to_string())));
         let answer = self.answers.iter().find(|(of, _)| *of == id);
         answer

@@ -4,4 +4,5 @@ mod bench;
 mod calls;
 mod chaos;
 mod charge;
+mod differential;
 mod link;
