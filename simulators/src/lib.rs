@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod fault;
+pub mod fleet;
 pub mod floor;
 mod history;
 pub mod ledger;

@@ -195,7 +195,7 @@ fn the_core_reads_every_answer_that_ocpp_writes() {
     let time = Timestamp::read("2025-11-20T13:48:20Z");
     let boot = v16::BootNotificationResponse {
         status: v16::RegistrationStatus::Accepted,
-        current_time: time.clone(),
+        current_time: time,
         interval: 86_400,
     };
     let answers = [
