@@ -1,6 +1,7 @@
 //! The people's room: pages for operators, the API for integrators, sign-in, live updates. It reads behind a
 //! [`store::Scope`] and writes what people own; it never speaks to a charger and holds no SQL.
 
+pub mod answers;
 pub mod api;
 pub mod auth;
 pub mod config;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service::clock::Clock;
 use store::{Pool, Pooled};
 
-use crate::{Config, Result};
+use crate::{Config, Result, answers::Answers};
 
 /// The portal as a value; tests build the same.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct App {
     pub pool: Pool,
     /// What time it is.
     pub clock: Clock,
+    /// Who waits for stations to answer.
+    pub answers: Answers,
 }
 
 /// What handlers take as `State<AppState>`.
@@ -28,6 +30,7 @@ impl App {
             config,
             pool,
             clock,
+            answers: Answers::default(),
         })
     }
 

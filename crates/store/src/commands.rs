@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::cursor::Cursor;
 use crate::ingest::{Direction, MessageRow, insert_messages};
 use crate::{Result, Scoped, ids};
 
@@ -104,6 +105,40 @@ pub async fn get(db: &mut Scoped<'_>, id: Uuid) -> Result<Option<Command>> {
         id
     )
     .fetch_optional(&mut **db)
+    .await?)
+}
+
+impl From<&Command> for Cursor {
+    fn from(command: &Command) -> Self {
+        Cursor {
+            at: command.created_at,
+            id: command.id,
+        }
+    }
+}
+
+/// The commands of the scope after `after`, newest first, at most `limit`; with `station`, those of that identity.
+pub async fn list(
+    db: &mut Scoped<'_>,
+    station: Option<&str>,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Command>> {
+    Ok(sqlx::query_as!(
+        Command,
+        r#"select c.id, s.identity as station, c.action, c.payload, c.status, c.answer, c.error_code,
+                  c.error_description, c.effect, c.created_at, c.sent_at, c.answered_at
+           from commands c join stations s on s.id = c.station_id
+           where ($1::text is null or c.station_id = (select id from stations where lower(identity) = lower($1)))
+             and (c.created_at, c.id)
+                 < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           order by c.created_at desc, c.id desc limit $4"#,
+        station,
+        after.map(|cursor| cursor.at),
+        after.map(|cursor| cursor.id),
+        limit
+    )
+    .fetch_all(&mut **db)
     .await?)
 }
 

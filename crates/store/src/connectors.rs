@@ -169,7 +169,8 @@ pub async fn identities(db: &mut Scoped<'_>) -> Result<Vec<String>> {
     )
 }
 
-async fn connectors_of(
+/// The connectors of each of these stations.
+pub(crate) async fn connectors_of(
     db: &mut Scoped<'_>,
     stations: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<Connector>>> {

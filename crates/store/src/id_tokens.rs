@@ -59,3 +59,16 @@ pub async fn find(db: &mut PgConnection, token: &str) -> Result<Option<IdToken>>
     .fetch_optional(db)
     .await?)
 }
+
+/// The tokens after `after`, by their text, at most `limit`. They belong to no site: only a reader of all sites may ask.
+pub async fn list(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<IdToken>> {
+    Ok(sqlx::query_as!(
+        IdToken,
+        "select token, kind, status, parent, expires_at, max_active, owner
+         from id_tokens where ($1::text is null or lower(token) > lower($1)) order by lower(token) limit $2",
+        after,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}

@@ -9,6 +9,7 @@ pub mod bell;
 pub mod commands;
 pub mod connectors;
 pub mod copy;
+pub mod cursor;
 pub mod error;
 pub mod events;
 pub mod id_tokens;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod ingest;
 pub mod job_runs;
 pub mod lookup;
+pub mod messages;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
@@ -31,9 +33,12 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sites;
 pub mod stations;
+pub mod stations_read;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod transactions;
 
+pub use cursor::Cursor;
 pub use error::{Error, Result};
 pub use pool::{Connection, Pool, Pooled, Room, Transaction};
 pub use scope::{Scope, Scoped};

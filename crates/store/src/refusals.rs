@@ -63,12 +63,20 @@ pub struct Listed {
     pub last_at: DateTime<Utc>,
 }
 
-/// The refusals, last first. They belong to no site: only a reader of all sites may ask.
-pub async fn list(db: &mut PgConnection, limit: i64) -> Result<Vec<Listed>> {
+/// A place in the list: time, identity and reason of the last line of the page before.
+pub type Place = (DateTime<Utc>, String, String);
+
+/// The refusals after `after`, last first, at most `limit`. They belong to no site: only a reader of all sites may ask.
+pub async fn list(db: &mut PgConnection, after: Option<&Place>, limit: i64) -> Result<Vec<Listed>> {
     Ok(sqlx::query_as!(
         Listed,
         "select identity, reason, detail, address, attempts, first_at, last_at
-         from refusals order by last_at desc limit $1",
+         from refusals
+         where $1::timestamptz is null or last_at < $1 or (last_at = $1 and (identity, reason) > ($2, $3))
+         order by last_at desc, identity, reason limit $4",
+        after.map(|place| place.0),
+        after.map(|place| place.1.as_str()),
+        after.map(|place| place.2.as_str()),
         limit
     )
     .fetch_all(db)

@@ -1,0 +1,87 @@
+//! The message log as people and programs read it: one row per CALL with its answer. It is written in `ingest`.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::cursor::Cursor;
+use crate::{Result, Scoped};
+
+/// A CALL and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: Uuid,
+    /// When it came, or when we sent it.
+    pub received_at: DateTime<Utc>,
+    /// The station's identity.
+    pub station: String,
+    /// `in`: the station called us. `out`: we called the station.
+    pub direction: String,
+    /// The id of the CALL.
+    pub message_id: String,
+    /// As the CALL spells it; empty for a frame that could not be read.
+    pub action: String,
+    /// To the letter.
+    pub payload: String,
+    /// The CALLRESULT's payload, to the letter.
+    pub answer: Option<String>,
+    /// The CALLERROR's code.
+    pub error_code: Option<String>,
+    /// When the answer came, or left.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// What was mended or found wanting, in plain words.
+    pub findings: Option<String>,
+}
+
+impl From<&Message> for Cursor {
+    fn from(message: &Message) -> Self {
+        Cursor {
+            at: message.received_at,
+            id: message.id,
+        }
+    }
+}
+
+/// Which messages; the empty filter is every one of the scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of the station of this identity, whatever the case.
+    pub station: Option<String>,
+    /// With this action.
+    pub action: Option<String>,
+    /// Received at this instant or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Received before this instant.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// The messages of the filter after `after`, newest first, at most `limit`.
+pub async fn list(
+    db: &mut Scoped<'_>,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"select m.id, m.received_at, s.identity as station, m.direction, m.message_id, m.action, m.payload, m.answer,
+                  m.error_code, m.answered_at, m.findings
+           from ocpp_messages m join stations s on s.id = m.station_id
+           where ($1::text is null or m.station_id = (select id from stations where lower(identity) = lower($1)))
+             and ($2::text is null or m.action = $2)
+             and m.received_at >= coalesce($3::timestamptz, '-infinity')
+             and m.received_at < coalesce($4::timestamptz, 'infinity')
+             and (m.received_at, m.id)
+                 < (coalesce($5::timestamptz, 'infinity'), coalesce($6::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           order by m.received_at desc, m.id desc limit $7"#,
+        filter.station,
+        filter.action,
+        filter.from,
+        filter.to,
+        after.map(|cursor| cursor.at),
+        after.map(|cursor| cursor.id),
+        limit
+    )
+    .fetch_all(&mut **db)
+    .await?)
+}

@@ -1,0 +1,120 @@
+//! Stations as programs read them: one by one with everything that is known, or all of a scope by identity.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connectors::{Connector, connectors_of};
+use crate::{Result, Scoped};
+
+/// A station with what is known of it now. Its password is not among it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Station {
+    /// Its id.
+    pub id: Uuid,
+    /// As registered.
+    pub identity: String,
+    /// Where it stands.
+    pub site_id: Option<Uuid>,
+    /// That site's name.
+    pub site: Option<String>,
+    /// accepted, pending or rejected.
+    pub registration: String,
+    /// OCPP security profile, 0 to 3.
+    pub security_profile: i16,
+    /// Whether a password is set.
+    pub has_password: bool,
+    /// Per-station switches.
+    pub options: Value,
+    /// chargePointVendor.
+    pub vendor: Option<String>,
+    /// chargePointModel.
+    pub model: Option<String>,
+    /// chargePointSerialNumber.
+    pub serial: Option<String>,
+    /// firmwareVersion.
+    pub firmware: Option<String>,
+    /// The subprotocol last spoken.
+    pub protocol: Option<String>,
+    /// Whether a socket of it is open.
+    pub connected: bool,
+    /// When it last said anything.
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// When it last booted.
+    pub last_boot_at: Option<DateTime<Utc>>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// By number; 0 is the station itself.
+    pub connectors: Vec<Connector>,
+}
+
+/// Which stations; the empty filter is every station of the scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter<'a> {
+    /// The one of this identity, whatever the case.
+    pub identity: Option<&'a str>,
+    /// At this site.
+    pub site_id: Option<Uuid>,
+}
+
+/// The stations of the filter whose identity comes after `after`, by identity, at most `limit`.
+pub async fn list(
+    db: &mut Scoped<'_>,
+    filter: &Filter<'_>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Station>> {
+    let rows = sqlx::query!(
+        r#"select s.id, s.identity, s.site_id, p.name as "site?", s.registration, s.security_profile,
+                  s.password_hash is not null as "has_password!", s.options, s.vendor, s.model, s.serial, s.firmware,
+                  n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
+                  n.last_seen_at as "last_seen_at?", s.last_boot_at, s.created_at
+           from stations s
+           left join sites p on p.id = s.site_id
+           left join station_presence n on n.station_id = s.id
+           where ($1::text is null or lower(s.identity) = lower($1))
+             and ($2::uuid is null or s.site_id = $2)
+             and ($3::text is null or lower(s.identity) > lower($3))
+           order by lower(s.identity) limit $4"#,
+        filter.identity,
+        filter.site_id,
+        after,
+        limit
+    )
+    .fetch_all(&mut **db)
+    .await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut connectors = connectors_of(db, &ids).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Station {
+            connectors: connectors.remove(&row.id).unwrap_or_default(),
+            id: row.id,
+            identity: row.identity,
+            site_id: row.site_id,
+            site: row.site,
+            registration: row.registration,
+            security_profile: row.security_profile,
+            has_password: row.has_password,
+            options: row.options,
+            vendor: row.vendor,
+            model: row.model,
+            serial: row.serial,
+            firmware: row.firmware,
+            protocol: row.protocol,
+            connected: row.connected,
+            last_seen_at: row.last_seen_at,
+            last_boot_at: row.last_boot_at,
+            created_at: row.created_at,
+        })
+        .collect())
+}
+
+/// The station of this identity, whatever the case, if the scope shows it.
+pub async fn get(db: &mut Scoped<'_>, identity: &str) -> Result<Option<Station>> {
+    let filter = Filter {
+        identity: Some(identity),
+        site_id: None,
+    };
+    Ok(list(db, &filter, None, 1).await?.pop())
+}
