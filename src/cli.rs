@@ -43,6 +43,15 @@ Ctrl-C or SIGTERM ends in order: chargers are told to come back, what was begun 
     /// Run billing alone: retention, rollups, mail
     #[command(after_help = ONE_ROOM)]
     Billing,
+    /// Run everything with made-up data and six simulated chargers that charge now
+    #[command(after_help = "\
+Adds two sites, six stations, drivers and 60 days of sessions to an empty database, once, and prints how to sign in.
+`make run` starts it with FORECOURT_DEMO=1, so that sign-in codes are printed instead of mailed.")]
+    Demo {
+        /// Add the demo's data to a database that has stations of its own
+        #[arg(long)]
+        yes: bool,
+    },
     /// Bring the database's schema and roles up to date
     #[command(after_help = "\
 Run it once with each new version, before the rooms. It may run while they do, and twice at once. DATABASE_URL must name

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, bail};
 use service::{
+    clock::Clock,
     config::Config,
     postgres::{self, Cluster, ClusterOptions},
 };
-use store::{Pool, Room, Transaction};
+use store::{Pool, Room, Transaction, partitions};
 
 /// The database's name in a private cluster.
 const NAME: &str = "forecourt";
@@ -48,11 +49,17 @@ impl Database {
                 }
             }
         };
-        if let Err(error) = database.migrate().await {
-            database.stop().await;
-            return Err(error);
+        let ready = match database.migrate().await {
+            Ok(()) => database.make_partitions(config).await,
+            failed => failed,
+        };
+        match ready {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.stop().await;
+                Err(error)
+            }
         }
-        Ok(database)
     }
 
     /// The server of DATABASE_URL, or the private cluster that another process of this installation runs. Makes nothing.
@@ -85,6 +92,18 @@ impl Database {
         Ok(())
     }
 
+    /// Makes the partitions that rows of now need; billing goes on with it daily.
+    pub async fn make_partitions(&self, config: &Config) -> anyhow::Result<()> {
+        let mut db = self.begin().await?;
+        partitions::ensure(
+            &mut db,
+            config.retention.meter_values,
+            Clock::system().now(),
+        )
+        .await?;
+        Ok(db.commit().await?)
+    }
+
     /// A pool for `room`.
     pub fn pool(&self, room: Room, size: u32) -> anyhow::Result<Pool> {
         store::pool::connect(&self.url, room, size).with_context(|| self.unusable("use"))
@@ -96,6 +115,15 @@ impl Database {
             .begin()
             .await
             .with_context(|| self.unusable("reach"))
+    }
+
+    /// A migrated test database.
+    #[cfg(test)]
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            cluster: None,
+        }
     }
 
     /// Stops the cluster, if it is ours.

@@ -4,6 +4,7 @@
 mod cli;
 mod commands;
 mod database;
+mod demo;
 mod up;
 
 use std::process::ExitCode;
@@ -31,10 +32,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     service::logging::init(&config.log)
         .with_context(|| format!("LOG={} cannot be used", config.log.filter))?;
     match cli.command.unwrap_or(Command::Up) {
-        Command::Up => up::everything(&config).await,
-        Command::Csms => up::one_room(&config, up::Rooms::CSMS).await,
-        Command::Portal => up::one_room(&config, up::Rooms::PORTAL).await,
-        Command::Billing => up::one_room(&config, up::Rooms::BILLING).await,
+        Command::Up => up::everything(config).await,
+        Command::Csms => up::one_room(config, up::Rooms::CSMS).await,
+        Command::Portal => up::one_room(config, up::Rooms::PORTAL).await,
+        Command::Billing => up::one_room(config, up::Rooms::BILLING).await,
+        Command::Demo { yes } => demo::run(config, yes).await,
         Command::Migrate => commands::migrate(&config).await,
         Command::Station(cli::Station::Add(station)) => {
             commands::add_station(&config, &station).await

@@ -52,20 +52,21 @@ impl Rooms {
 }
 
 /// `forecourt up`: every room, and the private database if there is no other.
-pub async fn everything(config: &Config) -> anyhow::Result<()> {
-    let doors = Doors::open(config, Rooms::ALL).await?;
-    let database = Database::start(config).await?;
-    let result = serve(config, doors, &database, Shutdown::new()).await;
+pub async fn everything(mut config: Config) -> anyhow::Result<()> {
+    let doors = Doors::open(&mut config, Rooms::ALL).await?;
+    let database = Database::start(&config).await?;
+    let result = serve(&config, doors, &database, Shutdown::new(), "").await;
     database.stop().await;
     result
 }
 
 /// `forecourt csms` and its like: one room of an installation whose database runs already.
-pub async fn one_room(config: &Config, rooms: Rooms) -> anyhow::Result<()> {
-    let doors = Doors::open(config, rooms).await?;
-    let database = Database::attach(config)?;
+pub async fn one_room(mut config: Config, rooms: Rooms) -> anyhow::Result<()> {
+    let doors = Doors::open(&mut config, rooms).await?;
+    let database = Database::attach(&config)?;
     database.expect_migrated().await?;
-    serve(config, doors, &database, Shutdown::new()).await
+    database.make_partitions(&config).await?;
+    serve(&config, doors, &database, Shutdown::new(), "").await
 }
 
 /// The listening sockets. They are opened before anything else is begun: a port in use is the commonest mistake.
@@ -78,35 +79,42 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Opens those of `rooms`.
-    pub async fn open(config: &Config, rooms: Rooms) -> anyhow::Result<Self> {
-        let csms = if rooms.csms {
-            Some(listen("OCPP_LISTEN", config.csms.listen).await?)
-        } else {
-            None
-        };
-        let portal = if rooms.portal {
-            Some(listen("PORTAL_LISTEN", config.portal.listen).await?)
-        } else {
-            None
-        };
-        Ok(Self {
-            health: listen("HEALTH_LISTEN", config.health).await?,
-            csms,
-            portal,
+    /// Opens those of `rooms`. A setting with port 0 is given the port that the system chose.
+    pub async fn open(config: &mut Config, rooms: Rooms) -> anyhow::Result<Self> {
+        let mut doors = Self {
+            health: listen("HEALTH_LISTEN", &mut config.health).await?,
+            csms: None,
+            portal: None,
             billing: rooms.billing,
-        })
+        };
+        if rooms.csms {
+            let wanted = config.csms.listen;
+            doors.csms = Some(listen("OCPP_LISTEN", &mut config.csms.listen).await?);
+            rename(&mut config.csms.public_url, wanted, config.csms.listen);
+        }
+        if rooms.portal {
+            let wanted = config.portal.listen;
+            doors.portal = Some(listen("PORTAL_LISTEN", &mut config.portal.listen).await?);
+            rename(&mut config.portal.public_url, wanted, config.portal.listen);
+        }
+        Ok(doors)
     }
 }
 
-async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+fn rename(url: &mut String, wanted: SocketAddr, got: SocketAddr) {
+    *url = url.replace(&wanted.to_string(), &got.to_string());
+}
+
+async fn listen(setting: &str, address: &mut SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(*address).await.with_context(|| {
         format!(
             "cannot listen on {address}: end the program that does (`ss -ltnp 'sport = :{}'` names it), or set {setting} \
              to another address",
             address.port()
         )
-    })
+    })?;
+    *address = listener.local_addr()?;
+    Ok(listener)
 }
 
 /// Runs the rooms behind `doors` until the process is asked to end, or one of them breaks.
@@ -115,6 +123,7 @@ pub async fn serve(
     doors: Doors,
     database: &Database,
     shutdown: Shutdown,
+    greeting: &str,
 ) -> anyhow::Result<()> {
     shutdown.on_signals().context("cannot watch for signals")?;
     let health = Health::install().context("cannot record metrics")?;
@@ -157,6 +166,9 @@ pub async fn serve(
         });
     }
     println!("Health:    http://{}/healthz", config.health);
+    if !greeting.is_empty() {
+        println!("{greeting}");
+    }
     let observed = tokio::spawn(health.serve(doors.health, run.shutdown.clone()));
 
     run.shutdown.finish(GRACE).await;

@@ -28,6 +28,8 @@ use store::Pool;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+pub use numbers::scatter as transaction_number;
+
 use credentials::Credentials;
 use gather::Lookups;
 use ingest::Ingest;

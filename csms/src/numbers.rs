@@ -30,8 +30,9 @@ impl Numbers {
     }
 }
 
-/// Spreads 1, 2, 3, … over the positive 31-bit integers, each hit once: chargers store a signed 32-bit number.
-fn scatter(n: i64) -> i64 {
+/// The transactionId for the nth number of the sequence: spreads 1, 2, 3, … over the positive 31-bit integers, each hit
+/// once. Chargers store a signed 32-bit number.
+pub fn scatter(n: i64) -> i64 {
     const MODULUS: i64 = 0x7fff_ffff; // prime, so that every multiplier has an inverse
     const MULTIPLIER: i64 = 1_583_458_089;
     n.rem_euclid(MODULUS) * MULTIPLIER % MODULUS

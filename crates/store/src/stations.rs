@@ -169,6 +169,15 @@ pub async fn add(
     Ok(id)
 }
 
+/// How many stations are registered.
+pub async fn count(db: &mut PgConnection) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar!(r#"select count(*) as "count!" from stations"#)
+            .fetch_one(db)
+            .await?,
+    )
+}
+
 /// What an operator changes; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct StationChange<'a> {
