@@ -4,13 +4,14 @@
 use std::{
     future::Future,
     io,
+    net::SocketAddr,
     sync::Arc,
     sync::atomic::{AtomicI64, Ordering},
 };
 
 use evse_core::ocpp::{Frame, frame};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::{
     accept_hdr_async_with_config,
     tungstenite::{
@@ -49,6 +50,21 @@ impl OnCall for Bare {
     async fn on_call(&self, _call: Call<'_>) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Connections that may wait to be accepted. With the library's 128 a storm overflows it, and every overflow
+/// costs its station a second (the kernel's first retransmission).
+const BACKLOG: u32 = 4096;
+
+/// A listener that a storm does not overflow; call it in a runtime.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until the listener fails or the future is dropped.

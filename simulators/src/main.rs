@@ -296,9 +296,8 @@ fn run_floor(args: &FloorArgs) -> anyhow::Result<ExitCode> {
             .build()?,
     };
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(args.listen)
-            .await
-            .with_context(|| format!("--listen {}", args.listen))?;
+        let listener =
+            floor::listen(args.listen).with_context(|| format!("--listen {}", args.listen))?;
         println!("floor: ws://{}/ocpp (no authentication, nothing is stored)", listener.local_addr()?);
         tokio::select! {
             result = floor::serve(listener, floor::Bare) => result.context("accepting connections")?,
