@@ -182,7 +182,7 @@ fn csrf(
 
 fn no_such_page(path: &str) -> Error {
     Error::NotFound(if is_api(path) {
-        format!("there is nothing at {path}; the API is documented at /api")
+        format!("there is nothing at {path}")
     } else {
         "there is no such page".to_owned()
     })

@@ -15,6 +15,9 @@ pub enum Error {
     /// A named constraint refused the row; the name says which rule.
     #[error("the row breaks {0}")]
     Conflict(String),
+    /// A scope was opened as a role that sees every row whatever the scope.
+    #[error("row policies do not bind this pool's role; a scope takes one of Room::Portal")]
+    Unbound,
     /// A stored value that no code of ours could have written.
     #[error("{table}.{column} of {row} holds {value:?}")]
     Corrupt {

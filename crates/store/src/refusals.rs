@@ -82,3 +82,15 @@ pub async fn list(db: &mut PgConnection, after: Option<&Place>, limit: i64) -> R
     .fetch_all(db)
     .await?)
 }
+
+/// Why the charger that calls itself this could not connect, whatever the case; last first.
+pub async fn of(db: &mut PgConnection, identity: &str) -> Result<Vec<Listed>> {
+    Ok(sqlx::query_as!(
+        Listed,
+        "select identity, reason, detail, address, attempts, first_at, last_at
+         from refusals where lower(identity) = lower($1) order by last_at desc, reason",
+        identity
+    )
+    .fetch_all(db)
+    .await?)
+}

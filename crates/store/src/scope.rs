@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
-use crate::{Pool, Result};
+use crate::{Error, Pool, Result};
 
 /// The sites that a reader may see. The default is nothing at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,14 +21,21 @@ pub enum Scope {
 
 impl Scope {
     /// Opens a read of this scope. Postgres itself is told, so that a query that forgets the scope finds no rows.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] for anything less than [`Scope::All`] on a pool whose role the row policies do not bind: it
+    /// would be shown everything.
     pub async fn begin<'p>(&self, pool: &'p Pool) -> Result<Scoped<'p>> {
         let mut transaction = pool.begin().await?;
-        sqlx::query!(
-            "select set_config('forecourt.sites', $1, true)",
+        let bound = sqlx::query_scalar!(
+            r#"select row_security_active('stations') as "bound!" from set_config('forecourt.sites', $1, true)"#,
             self.setting()
         )
         .fetch_one(&mut *transaction)
         .await?;
+        if !bound && *self != Scope::All {
+            return Err(Error::Unbound);
+        }
         Ok(Scoped { transaction })
     }
 

@@ -179,7 +179,7 @@ pub struct NewLogin<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Opens a login and answers its token, which only the cookie holds.
+/// Opens a login and answers its token, which only the cookie holds. Logins of that person that have ended go.
 pub async fn open(
     db: &mut PgConnection,
     login: &NewLogin<'_>,
@@ -187,7 +187,8 @@ pub async fn open(
 ) -> Result<String> {
     let token = secrets::random_hex(32);
     sqlx::query!(
-        "insert into logins (token_hash, user_id, created_at, last_seen_at, expires_at, address, user_agent)
+        "with ended as (delete from logins where user_id = $2 and expires_at <= $3)
+         insert into logins (token_hash, user_id, created_at, last_seen_at, expires_at, address, user_agent)
          values ($1, $2, $3, $3, $4, $5, $6)",
         &secrets::sha256(token.as_bytes())[..],
         login.user_id,

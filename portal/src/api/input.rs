@@ -48,6 +48,12 @@ impl Params {
             let twice = "is there twice: expected once".to_owned();
             self.complaints.push(Complaint::about(name, twice));
         }
+        // The database cannot even be asked for NUL.
+        if let Some(value) = value.as_ref().filter(|value| value.contains('\0')) {
+            let detail = format!("{value:?}: expected a text without NUL");
+            self.complaints.push(Complaint::about(name, detail));
+            return None;
+        }
         value
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{
     Scoped,
     audit::{self, Entry},
-    connectors, secrets, sites,
+    connectors, refusals, secrets, sites,
     stations::{self, NewStation, Options, Registration, StationChange},
     stations_read::{self, Filter},
 };
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     input::{Fields, Params, Segment, printable},
+    refusals::Refusal,
     shape::{self, List, Stamp},
 };
 use crate::{AppState, Error, Result, auth::Viewer, error::Complaint};
@@ -134,17 +135,29 @@ pub(crate) async fn list(
     ))
 }
 
+/// A station, and why it could not connect.
+#[derive(Debug, Serialize)]
+pub(crate) struct Detail {
+    #[serde(flatten)]
+    station: Station,
+    refusals: Vec<Refusal>,
+}
+
 /// One station.
 pub(crate) async fn get(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-) -> Result<Json<Station>> {
+) -> Result<Json<Detail>> {
     let mut db = viewer.scope.begin(&app.pool).await?;
-    match stations_read::get(&mut db, &identity).await? {
-        Some(station) => Ok(Json(station.into())),
-        None => Err(no_station(&identity)),
-    }
+    let station = stations_read::get(&mut db, &identity)
+        .await?
+        .ok_or_else(|| no_station(&identity))?;
+    let refusals = refusals::of(&mut db, &station.identity).await?;
+    Ok(Json(Detail {
+        station: station.into(),
+        refusals: refusals.into_iter().map(Refusal::from).collect(),
+    }))
 }
 
 /// Makes a station (201) or changes it (200); what is left out keeps its value.

@@ -12,7 +12,9 @@ use axum_extra::extract::cookie::Cookie;
 use chrono::TimeDelta;
 use rand::RngExt;
 use serde::Deserialize;
+use serde_json::json;
 use store::{
+    audit::{self, Actor, Entry},
     ids, people, secrets,
     sign_in::{self, CodeMail, NewCode, NewLogin},
 };
@@ -323,6 +325,14 @@ async fn open_login(
         user_agent: &user_agent(headers),
         expires_at: now + policy::LOGIN_LASTS,
     };
+    let entry = Entry {
+        at: now,
+        actor: Actor::User(person.id),
+        action: "login.open".to_owned(),
+        entity: format!("user/{}", person.id),
+        detail: json!({"address": login.address, "user_agent": login.user_agent}),
+    };
+    audit::record(step, &entry).await?;
     Ok(sign_in::open(step, &login, now).await?)
 }
 

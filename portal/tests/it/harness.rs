@@ -20,6 +20,9 @@ use store::{
 use tower::ServiceExt;
 use uuid::Uuid;
 
+/// Everything that a key can be allowed.
+pub const BOTH: &[KeyScope] = &[KeyScope::Read, KeyScope::Control];
+
 /// The day on which every test happens.
 pub const TODAY: &str = "2026-11-20T12:00:00Z";
 
@@ -193,4 +196,35 @@ impl Browser<'_> {
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
     }
+}
+
+/// The names of an object's fields, in order.
+pub fn names(value: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// A 422 that names `place`.
+pub fn complains(answer: &Answer, place: &str, value: &str) {
+    assert_eq!(
+        answer.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    let errors = problem["errors"].as_array().unwrap();
+    let found = errors.iter().any(|error| {
+        (error["pointer"] == place || error["parameter"] == place)
+            && error["detail"].as_str().unwrap().contains(value)
+            && error["detail"].as_str().unwrap().contains("expected")
+    });
+    assert!(found, "{place} with {value} in {problem:#}");
 }

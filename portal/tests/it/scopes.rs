@@ -4,9 +4,7 @@ use axum::http::{Method, StatusCode};
 use portal::{Access, Route};
 use serde_json::json;
 use store::{
-    Pool, Room, Scope,
-    api_keys::KeyScope,
-    connectors, messages,
+    Pool, Room, Scope, connectors, messages,
     people::{self, Role, SiteRole},
     sessions, stations_read, transactions,
 };
@@ -14,10 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     data,
-    harness::{Answer, Browser, Portal},
+    harness::{Answer, BOTH, Browser, Portal},
 };
-
-const BOTH: &[KeyScope] = &[KeyScope::Read, KeyScope::Control];
 
 /// A site with a station that has charged, and a command of it.
 struct Side {
@@ -336,6 +332,9 @@ async fn postgres_itself_shows_nothing_of_others() {
         side(&portal, "south", 2).await,
     );
     let pool = portal.db.pool(Room::Portal);
+    // A role that row policies do not bind is not even asked.
+    let unbound = Scope::Sites(vec![north.site]).begin(&portal.db.pool).await;
+    assert!(matches!(unbound, Err(store::Error::Unbound)));
     assert_eq!(found(&pool, &Scope::Nothing).await, [0; 7]);
     assert_eq!(
         found(&pool, &Scope::Sites(vec![Uuid::from_u128(1)])).await,

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use portal::Config;
-use store::{people::Role, sign_in};
+use store::{
+    audit,
+    people::{self, Role},
+    sign_in,
+};
 
 use crate::harness::{Answer, Portal, config};
 
@@ -158,6 +162,20 @@ async fn a_code_opens_a_login_and_leads_back() {
         "/sessions"
     );
     assert_eq!(person.get("/login").await.header("location"), "/");
+
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let user = people::find(&mut db, "op@example.org")
+        .await
+        .unwrap()
+        .unwrap();
+    let audited = audit::of(&mut db, &format!("user/{}", user.id), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (audited.len(), audited[0].action.as_str()),
+        (1, "login.open")
+    );
+    assert_eq!(audited[0].detail["address"], "192.0.2.1");
 
     let old = person.browser();
     let out = person.post("/logout", "").await;
@@ -426,12 +444,10 @@ async fn who_is_no_longer_active_is_out_at_once() {
     person.ask("op@example.org").await;
     person.try_code(&mailed(&portal).await).await;
     let mut db = portal.db.pool.acquire().await.unwrap();
-    let user = store::people::find(&mut db, "op@example.org")
+    let user = people::find(&mut db, "op@example.org")
         .await
         .unwrap()
         .unwrap();
-    store::people::set_active(&mut db, user.id, false)
-        .await
-        .unwrap();
+    people::set_active(&mut db, user.id, false).await.unwrap();
     assert_eq!(person.get("/login").await.status, StatusCode::OK);
 }

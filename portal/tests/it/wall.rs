@@ -1,9 +1,15 @@
 //! What stands around every route: policies, faces of errors, headers.
 
 use axum::http::StatusCode;
-use store::people::Role;
+use portal::App;
+use service::{clock::Clock, shutdown::Shutdown};
+use store::{Room, people::Role, testing};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
-use crate::harness::Portal;
+use crate::harness::{Portal, config};
 
 #[tokio::test]
 async fn an_unknown_route_is_a_problem_to_programs_and_a_page_to_people() {
@@ -44,4 +50,25 @@ async fn every_answer_carries_the_headers_that_protect_it() {
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("x-frame-options"), "DENY");
     assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn the_portal_serves_a_socket_until_it_is_told_to_end() {
+    let db = testing::database().await;
+    let app = App::new(config(), db.pool(Room::Portal), Clock::system());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = Shutdown::new();
+    let served = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { portal::run(app, listener, &shutdown).await }
+    });
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = b"GET /login HTTP/1.1\r\nHost: portal.test\r\nConnection: close\r\n\r\n";
+    socket.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    shutdown.begin();
+    served.await.unwrap().unwrap();
 }

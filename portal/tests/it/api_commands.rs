@@ -1,0 +1,227 @@
+//! Commands by API: queued, checked, waited for.
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use store::{audit, commands};
+
+use crate::{
+    data,
+    harness::{BOTH, Portal, complains, names},
+};
+
+/// The path of a station's commands.
+const COMMANDS: &str = "/api/v1/stations/CP-1/commands";
+
+#[tokio::test]
+async fn a_command_is_queued_with_the_shape_that_others_build_on() {
+    let portal = Portal::start().await;
+    let charged = data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    // The payload goes to the letter, spaces and all.
+    let body =
+        r#"{"action": "RemoteStartTransaction", "payload": {"idTag": "A",  "connectorId": 1}}"#;
+    let queued = key
+        .send(
+            Method::POST,
+            COMMANDS,
+            Some("application/json"),
+            body.into(),
+        )
+        .await;
+    assert_eq!(queued.status, StatusCode::ACCEPTED, "{}", queued.body);
+    assert!(
+        queued.body.contains(r#"{"idTag": "A",  "connectorId": 1}"#),
+        "{}",
+        queued.body
+    );
+    let command = queued.json();
+    assert_eq!(
+        names(&command),
+        [
+            "action",
+            "answer",
+            "answered_at",
+            "created_at",
+            "effect",
+            "error",
+            "id",
+            "payload",
+            "sent_at",
+            "station",
+            "status"
+        ]
+    );
+    assert_eq!(
+        (&command["status"], &command["station"]),
+        (&"queued".into(), &"CP-1".into())
+    );
+    assert_eq!(command["created_at"], "2026-11-20T12:00:00.000Z");
+    let path = format!("/api/v1/commands/{}", command["id"].as_str().unwrap());
+    assert_eq!(key.get(&path).await.json(), command);
+    assert_eq!(
+        key.get("/api/v1/commands?station=CP-1").await.json()["items"],
+        json!([command])
+    );
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let now = portal.clock.now();
+    let claimed = commands::claim(&mut db, charged.station_id, "m", "node", now)
+        .await
+        .unwrap();
+    assert_eq!(
+        claimed.unwrap().payload,
+        r#"{"idTag": "A",  "connectorId": 1}"#
+    );
+}
+
+#[tokio::test]
+async fn a_payload_that_fails_the_check_makes_no_row() {
+    let portal = Portal::start().await;
+    let charged = data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    for (body, place, value) in [
+        (
+            json!({"action": "Reset", "payload": {"type": "Warm"}}),
+            "/payload/type",
+            "Warm",
+        ),
+        (
+            json!({"action": "Reset", "payload": {}}),
+            "/payload/type",
+            "missing",
+        ),
+        (
+            json!({"action": "RemoteStartTransaction", "payload": {"idTag": 5}}),
+            "/payload/idTag",
+            "5",
+        ),
+        (
+            json!({"action": "RemoteStopTransaction", "payload": {"transactionId": 1, "x": 1}}),
+            "/payload/x",
+            "",
+        ),
+        (
+            json!({"action": "BootNotification", "payload": {}}),
+            "/action",
+            "BootNotification",
+        ),
+        (
+            json!({"action": "Explode", "payload": {}}),
+            "/action",
+            "Explode",
+        ),
+        (json!({"action": "Reset"}), "", "payload"),
+        (
+            json!({"action": "Reset", "payload": {"type": "Soft"}, "extra": 1}),
+            "",
+            "extra",
+        ),
+    ] {
+        complains(&key.json(Method::POST, COMMANDS, &body).await, place, value);
+    }
+    complains(
+        &key.json(Method::POST, &format!("{COMMANDS}?wait=61"), &json!({}))
+            .await,
+        "wait",
+        "61",
+    );
+    assert_eq!(key.get("/api/v1/commands").await.json()["items"], json!([]));
+
+    let raw = json!({"action": "Explode", "payload": {"when": "now"}});
+    let sent = key
+        .json(Method::POST, &format!("{COMMANDS}?raw=1"), &raw)
+        .await;
+    assert_eq!(sent.status, StatusCode::ACCEPTED);
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let entity = format!("station/{}", charged.station_id);
+    let audited = audit::of(&mut db, &entity, 10).await.unwrap();
+    assert_eq!(
+        (audited[0].action.as_str(), &audited[0].detail["action"]),
+        ("command.raw", &"Explode".into())
+    );
+    let nowhere = key
+        .json(Method::POST, "/api/v1/stations/CP-9/commands", &raw)
+        .await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}
+
+/// Plays the csms: takes the command that is queued and ends it.
+async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands::Outcome) {
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let mut bell = store::bell::Bell::hang(&portal.db.pool, &[commands::QUEUED_CHANNEL])
+        .await
+        .unwrap();
+    let now = portal.clock.now();
+    let claimed = loop {
+        if let Some(claimed) = commands::claim(&mut db, station_id, "m", "node", now)
+            .await
+            .unwrap()
+        {
+            break claimed;
+        }
+        bell.next().await.unwrap();
+    };
+    let ended = commands::Ended {
+        id: claimed.id,
+        station_id,
+        message_id: "m",
+        action: &claimed.action,
+        payload: &claimed.payload,
+        sent_at: now,
+        outcome: &outcome,
+    };
+    commands::end(&mut db, &ended, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_answers_what_the_station_answered() {
+    let portal = Portal::start().await;
+    let charged = data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    let reset = json!({"action": "Reset", "payload": {"type": "Soft"}});
+    let path = format!("{COMMANDS}?wait=30");
+    let answered = commands::Outcome::Answered(r#"{"status":  "Accepted"}"#.to_owned());
+    let (answer, ()) = tokio::join!(
+        key.json(Method::POST, &path, &reset),
+        play_station(&portal, charged.station_id, answered)
+    );
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(
+        answer.body.contains(r#""answer":{"status":  "Accepted"}"#),
+        "{}",
+        answer.body
+    );
+
+    let error = commands::Outcome::Error {
+        code: "NotSupported".to_owned(),
+        description: "no".to_owned(),
+    };
+    let (answer, ()) = tokio::join!(
+        key.json(Method::POST, &path, &reset),
+        play_station(&portal, charged.station_id, error)
+    );
+    assert_eq!(answer.status, StatusCode::OK);
+    let command = answer.json();
+    assert_eq!(
+        (&command["status"], &command["error"]),
+        (
+            &"error".into(),
+            &json!({"code": "NotSupported", "description": "no"})
+        )
+    );
+
+    let (answer, ()) = tokio::join!(
+        key.json(Method::POST, &path, &reset),
+        play_station(&portal, charged.station_id, commands::Outcome::Timeout)
+    );
+    assert_eq!(
+        (answer.status, &answer.json()["status"]),
+        (StatusCode::ACCEPTED, &"timeout".into())
+    );
+    let nobody = key
+        .json(Method::POST, &format!("{COMMANDS}?wait=1"), &reset)
+        .await;
+    assert_eq!(
+        (nobody.status, &nobody.json()["status"]),
+        (StatusCode::ACCEPTED, &"queued".into())
+    );
+}
