@@ -21,8 +21,9 @@ use crate::{
         },
     },
     outbox::{Purpose, Request},
-    point::{ChargePoint, json},
+    point::ChargePoint,
     time::Millis,
+    wire::json,
 };
 
 /// A CALLERROR of ours: code and description.

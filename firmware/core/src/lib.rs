@@ -11,6 +11,7 @@ extern crate std;
 mod answers;
 mod auth;
 mod calls;
+mod charging;
 mod config;
 mod connector;
 mod io;
@@ -19,6 +20,7 @@ mod outbox;
 mod point;
 mod rng;
 mod time;
+mod wire;
 
 pub use config::Key;
 pub use connector::Reading;

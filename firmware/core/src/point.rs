@@ -1,5 +1,6 @@
 //! The charge point: state, timers, and the one way in, [`ChargePoint::poll`].
-//! Answers to our messages are read in `answers`, the server's requests are answered in `calls`.
+//! The rules of charging are in `charging`, the answers to our messages are read in `answers`, the server's
+//! requests are answered in `calls`.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -8,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     auth::AuthCache,
     config::{Configuration, Key},
-    connector::{Connector, Right, Transaction},
+    connector::Connector,
     io::{Event, Input, Output, Outputs, RebootKind},
     ocpp::{
         frame::{self, Frame},
-        msg16::{self, Context, ErrorCode, MeterValue, Reason, Registration, TagStatus},
+        msg16::{self, Context, Reason, Registration},
     },
-    outbox::{Entry, Outbox, Purpose, Request},
+    outbox::{Entry, Outbox, Request},
     rng::Rng,
     time::{Clock, Millis, Utc},
 };
@@ -131,7 +132,7 @@ pub struct ChargePoint {
     rng: Rng,
     boots: u32,
     next_message: u32,
-    next_local: u32,
+    pub(crate) next_local: u32,
 }
 
 impl ChargePoint {
@@ -314,7 +315,7 @@ impl ChargePoint {
         self.connectors.iter().position(|c| c.id == connector)
     }
 
-    fn with(&mut self, connector: u32, change: impl FnOnce(&mut Connector)) {
+    pub(crate) fn with(&mut self, connector: u32, change: impl FnOnce(&mut Connector)) {
         if let Some(index) = self.at(connector) {
             change(&mut self.connectors[index]);
         }
@@ -476,261 +477,6 @@ impl ChargePoint {
         }
     }
 
-    pub(crate) fn meter(&mut self, index: usize, context: Context, now: Millis, triggered: bool) {
-        let connector = &self.connectors[index];
-        let request = Request::Meter {
-            local: connector.transaction.as_ref().map(|t| t.local),
-            connector: connector.id,
-            at: self.clock.stamp(now),
-            context,
-            reading: connector.reading,
-        };
-        self.dirty |= request.durable();
-        self.outbox.push(request, triggered);
-    }
-
-    fn unplug(&mut self, connector: u32, now: Millis, out: &mut Outputs) {
-        let Some(index) = self.at(connector) else {
-            return;
-        };
-        self.connectors[index].plugged = false;
-        if self.config.flag(Key::StopTransactionOnEVSideDisconnect) {
-            self.stop(index, Reason::EvDisconnected, None, now, out);
-        }
-        self.connectors[index].finishing = false;
-        self.connectors[index].vehicle_ready = true;
-    }
-
-    fn fault(&mut self, connector: u32, code: ErrorCode, now: Millis, out: &mut Outputs) {
-        let Some(index) = self.at(connector) else {
-            return;
-        };
-        self.connectors[index].fault = code;
-        if code != ErrorCode::NoError {
-            self.stop(index, Reason::Other, None, now, out);
-        }
-    }
-
-    fn swipe(&mut self, connector: u32, tag: &str, now: Millis, out: &mut Outputs) {
-        let Some(index) = self.at(connector) else {
-            return;
-        };
-        let purpose = match &self.connectors[index].transaction {
-            Some(transaction) if transaction.tag == tag => {
-                self.stop(index, Reason::Local, Some(tag), now, out);
-                return;
-            }
-            Some(_) => Purpose::Stop,
-            None if self.connectors[index]
-                .right
-                .as_ref()
-                .is_some_and(|r| r.tag == tag) =>
-            {
-                self.connectors[index].right = None;
-                return;
-            }
-            None => Purpose::Start,
-        };
-        self.authorize(connector, tag, purpose, now, out);
-    }
-
-    /// Asks the server, or the cache when there is nobody to ask or LocalPreAuthorize allows it.
-    pub(crate) fn authorize(
-        &mut self,
-        connector: u32,
-        tag: &str,
-        purpose: Purpose,
-        now: Millis,
-        out: &mut Outputs,
-    ) {
-        let cached = self.config.flag(Key::LocalPreAuthorize)
-            && self.config.flag(Key::AuthorizationCacheEnabled)
-            && self
-                .cache
-                .lookup(tag, self.clock.utc(now))
-                .is_some_and(|info| info.status == TagStatus::Accepted);
-        if !self.online() || cached {
-            self.authorize_offline(connector, tag, purpose, now, out);
-        } else {
-            let request = Request::Authorize {
-                connector,
-                tag: String::from(tag),
-                purpose,
-            };
-            self.outbox.push_front(request);
-        }
-    }
-
-    fn authorize_offline(
-        &mut self,
-        connector: u32,
-        tag: &str,
-        purpose: Purpose,
-        now: Millis,
-        out: &mut Outputs,
-    ) {
-        let known = (self.config.flag(Key::LocalAuthorizeOffline)
-            && self.config.flag(Key::AuthorizationCacheEnabled))
-        .then(|| self.cache.lookup(tag, self.clock.utc(now)))
-        .flatten();
-        let status = match &known {
-            Some(info) => info.status,
-            None if self.config.flag(Key::AllowOfflineTxForUnknownId) => TagStatus::Accepted,
-            None => TagStatus::Invalid,
-        };
-        let parent = known.and_then(|info| info.parent_id_tag);
-        self.verdict(connector, tag, status, parent, purpose, now, out);
-    }
-
-    /// What follows when a tag has been judged.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a verdict has these parts, and three callers"
-    )]
-    pub(crate) fn verdict(
-        &mut self,
-        connector: u32,
-        tag: &str,
-        status: TagStatus,
-        parent: Option<String>,
-        purpose: Purpose,
-        now: Millis,
-        out: &mut Outputs,
-    ) {
-        out.event(Event::Authorized {
-            connector,
-            id_tag: String::from(tag),
-            status,
-        });
-        let Some(index) = self.at(connector) else {
-            return;
-        };
-        if status != TagStatus::Accepted {
-            return;
-        }
-        match (purpose, &self.connectors[index].transaction) {
-            (Purpose::Start, None) => {
-                let until = now.after(self.config.number(Key::ConnectionTimeOut).max(1) * 1000);
-                self.connectors[index].right = Some(Right {
-                    tag: String::from(tag),
-                    parent,
-                    until,
-                });
-            }
-            (Purpose::Stop, Some(t)) if parent.is_some() && t.parent == parent => {
-                self.stop(index, Reason::Local, Some(tag), now, out);
-            }
-            _ => {}
-        }
-    }
-
-    /// Ends the connector's transaction, if one runs.
-    pub(crate) fn stop(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        tag: Option<&str>,
-        now: Millis,
-        out: &mut Outputs,
-    ) {
-        let at = self.clock.stamp(now);
-        let connector = &mut self.connectors[index];
-        let Some(transaction) = connector.transaction.take() else {
-            return;
-        };
-        connector.finishing = connector.plugged;
-        if let Some(operative) = connector.scheduled.take() {
-            connector.operative = operative;
-        }
-        let meter_stop = connector.reading.energy_wh;
-        out.event(Event::Stopped {
-            connector: connector.id,
-            local: transaction.local,
-            reason,
-            energy_wh: meter_stop.saturating_sub(transaction.meter_start),
-        });
-        let tag = tag.map(String::from);
-        self.outbox.push(
-            Request::Stop {
-                local: transaction.local,
-                tag,
-                at,
-                meter_stop,
-                reason,
-            },
-            false,
-        );
-        self.dirty = true;
-    }
-
-    fn start(&mut self, index: usize, now: Millis, out: &mut Outputs) {
-        let interval = self.config.number(Key::MeterValueSampleInterval) * 1000;
-        let at = self.clock.stamp(now);
-        let local = self.next_local;
-        let connector = &mut self.connectors[index];
-        let Some(right) = connector.right.take() else {
-            return;
-        };
-        let meter_start = connector.reading.energy_wh;
-        self.next_local += 1;
-        self.outbox.push(
-            Request::Start {
-                local,
-                connector: connector.id,
-                tag: right.tag.clone(),
-                at,
-                meter_start,
-            },
-            false,
-        );
-        connector.transaction = Some(Transaction {
-            local,
-            tag: right.tag,
-            parent: right.parent,
-            meter_start,
-            next_sample: (interval > 0).then(|| now.after(interval)),
-            suspended: false,
-        });
-        out.event(Event::Started {
-            connector: connector.id,
-            local,
-        });
-        self.dirty = true;
-    }
-
-    /// Brings a connector to rest: starts what may start, and tells relay and server what is new.
-    fn settle(&mut self, index: usize, now: Millis, out: &mut Outputs) {
-        if self.connectors[index].can_start() && self.reset.is_none() {
-            self.start(index, now, out);
-        }
-        let at = self.clock.stamp(now);
-        let connector = &mut self.connectors[index];
-        if connector.relay != connector.energized() {
-            connector.relay = connector.energized();
-            out.todo.push(Output::Relay(connector.id, connector.relay));
-        }
-        let (status, error) = (connector.status(), connector.fault);
-        if connector.reported == Some((status, error)) {
-            return;
-        }
-        // While the server cannot be told, only the newest status matters: it is told on return.
-        if self.link == Link::Up && self.registration == Some(Registration::Accepted) {
-            let id = connector.id;
-            connector.reported = Some((status, error));
-            self.outbox.drop_unsent_status(id);
-            self.outbox.push(
-                Request::Status {
-                    connector: id,
-                    status,
-                    error,
-                    at,
-                },
-                false,
-            );
-            out.event(Event::Status(id, status));
-        }
-    }
-
     fn send_next(&mut self, now: Millis, out: &mut Outputs) {
         if self.link != Link::Up || self.in_flight.is_some() {
             return;
@@ -755,90 +501,6 @@ impl ChargePoint {
         let deadline = now.after(self.settings.call_timeout_ms);
         self.in_flight = Some(InFlight { seq, id, deadline });
         out.todo.push(Output::Send(text));
-    }
-
-    /// The server's id of a transaction of ours; -1 if its start was given up (errata 3.18).
-    pub(crate) fn server_id(&self, local: u32) -> i64 {
-        self.known.iter().find(|k| k.0 == local).map_or(-1, |k| k.1)
-    }
-
-    fn payload(&self, request: &Request) -> String {
-        match request {
-            Request::Boot => json(&msg16::BootNotification {
-                charge_point_vendor: &self.settings.vendor,
-                charge_point_model: &self.settings.model,
-                charge_point_serial_number: self.settings.serial.as_deref(),
-                firmware_version: self.settings.firmware.as_deref(),
-            }),
-            Request::Heartbeat => String::from("{}"),
-            Request::Authorize { tag, .. } => json(&msg16::Authorize { id_tag: tag }),
-            Request::Status {
-                connector,
-                status,
-                error,
-                at,
-            } => json(&msg16::StatusNotification {
-                connector_id: *connector,
-                error_code: *error,
-                status: *status,
-                timestamp: at.utc,
-            }),
-            Request::Start {
-                connector,
-                tag,
-                at,
-                meter_start,
-                ..
-            } => json(&msg16::StartTransaction {
-                connector_id: *connector,
-                id_tag: tag,
-                meter_start: *meter_start,
-                timestamp: at.utc,
-            }),
-            Request::Meter {
-                local,
-                connector,
-                at,
-                context,
-                reading,
-            } => {
-                let key = match context {
-                    Context::Clock => Key::MeterValuesAlignedData,
-                    _ => Key::MeterValuesSampledData,
-                };
-                let sampled_value = reading.samples(*context, self.config.measurands(key));
-                json(&msg16::MeterValues {
-                    connector_id: *connector,
-                    transaction_id: local.map(|local| self.server_id(local)),
-                    meter_value: &[MeterValue {
-                        timestamp: at.utc,
-                        sampled_value,
-                    }],
-                })
-            }
-            Request::Stop {
-                local,
-                tag,
-                at,
-                meter_stop,
-                reason,
-            } => json(&msg16::StopTransaction {
-                id_tag: tag.as_deref(),
-                meter_stop: *meter_stop,
-                timestamp: at.utc,
-                transaction_id: self.server_id(*local),
-                reason: *reason,
-            }),
-            Request::DataTransfer {
-                vendor,
-                message,
-                data,
-            } => json(&msg16::DataTransfer {
-                vendor_id: vendor,
-                message_id: message.as_deref(),
-                data: data.as_deref(),
-            }),
-        }
     }
 
     /// Reboots once a reset has been answered, and for a soft one once its stops are delivered.
@@ -875,8 +537,4 @@ impl ChargePoint {
         }
         times.into_iter().min()
     }
-}
-
-pub(crate) fn json(payload: &impl Serialize) -> String {
-    serde_json::to_string(payload).expect("structs of strings and numbers always serialise")
 }

@@ -1,0 +1,102 @@
+//! From a queued request to its payload, at the moment it is sent: only then the server's transaction id is known.
+
+use alloc::string::String;
+
+use serde::Serialize;
+
+use crate::{
+    config::Key,
+    ocpp::msg16::{self, Context, MeterValue},
+    outbox::Request,
+    point::ChargePoint,
+};
+
+impl ChargePoint {
+    /// The server's id of a transaction of ours; -1 if its start was given up (errata 3.18).
+    pub(crate) fn server_id(&self, local: u32) -> i64 {
+        self.known.iter().find(|k| k.0 == local).map_or(-1, |k| k.1)
+    }
+
+    pub(crate) fn payload(&self, request: &Request) -> String {
+        match request {
+            Request::Boot => json(&msg16::BootNotification {
+                charge_point_vendor: &self.settings.vendor,
+                charge_point_model: &self.settings.model,
+                charge_point_serial_number: self.settings.serial.as_deref(),
+                firmware_version: self.settings.firmware.as_deref(),
+            }),
+            Request::Heartbeat => String::from("{}"),
+            Request::Authorize { tag, .. } => json(&msg16::Authorize { id_tag: tag }),
+            Request::Status {
+                connector,
+                status,
+                error,
+                at,
+            } => json(&msg16::StatusNotification {
+                connector_id: *connector,
+                error_code: *error,
+                status: *status,
+                timestamp: at.utc,
+            }),
+            Request::Start {
+                connector,
+                tag,
+                at,
+                meter_start,
+                ..
+            } => json(&msg16::StartTransaction {
+                connector_id: *connector,
+                id_tag: tag,
+                meter_start: *meter_start,
+                timestamp: at.utc,
+            }),
+            Request::Meter {
+                local,
+                connector,
+                at,
+                context,
+                reading,
+            } => {
+                let key = match context {
+                    Context::Clock => Key::MeterValuesAlignedData,
+                    _ => Key::MeterValuesSampledData,
+                };
+                let sampled_value = reading.samples(*context, self.config.measurands(key));
+                json(&msg16::MeterValues {
+                    connector_id: *connector,
+                    transaction_id: local.map(|local| self.server_id(local)),
+                    meter_value: &[MeterValue {
+                        timestamp: at.utc,
+                        sampled_value,
+                    }],
+                })
+            }
+            Request::Stop {
+                local,
+                tag,
+                at,
+                meter_stop,
+                reason,
+            } => json(&msg16::StopTransaction {
+                id_tag: tag.as_deref(),
+                meter_stop: *meter_stop,
+                timestamp: at.utc,
+                transaction_id: self.server_id(*local),
+                reason: *reason,
+            }),
+            Request::DataTransfer {
+                vendor,
+                message,
+                data,
+            } => json(&msg16::DataTransfer {
+                vendor_id: vendor,
+                message_id: message.as_deref(),
+                data: data.as_deref(),
+            }),
+        }
+    }
+}
+
+pub(crate) fn json(payload: &impl Serialize) -> String {
+    serde_json::to_string(payload).expect("structs of strings and numbers always serialise")
+}
