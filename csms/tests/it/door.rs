@@ -33,7 +33,7 @@ async fn strangers_are_refused_and_listed_with_the_reason() {
     assert!(server.connect(right).await.is_ok());
     let listed = eventually("the list", async || {
         let mut db = server.db.pool.acquire().await.unwrap();
-        let listed = store::refusals::list(&mut db, 10).await.unwrap();
+        let listed = store::refusals::list(&mut db, None, 10).await.unwrap();
         (listed.len() == 3).then_some(listed)
     })
     .await;
