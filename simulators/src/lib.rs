@@ -4,7 +4,6 @@
 
 pub mod clock;
 pub mod fault;
-pub mod fleet;
 pub mod floor;
 mod history;
 pub mod ledger;
