@@ -1,13 +1,17 @@
 //! `forecourt demo`: an installation that looks lived in. It hands the past that `simulators` makes up to `store`, and
 //! lets six simulated chargers charge now.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::bail;
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use service::{clock::Clock, config::Config, shutdown::Shutdown};
 use simulators::{
-    History, PastFault, PastSession, Sample, StationFacts, Supply, fleet::Fleet, history,
+    Driver, History, Options, PastFault, PastSession, Sample, Session, Station, StationEvent,
+    StationFacts, Supply, Until, history,
 };
 use store::{
     Connection, Transaction,
@@ -20,6 +24,7 @@ use store::{
     secrets, sites,
     stations::{self, NewStation, Registration},
 };
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::{
@@ -37,6 +42,15 @@ const MARK: &str = "demo";
 /// Who may sign in.
 const ADMIN: &str = "admin@forecourt.example";
 const OPERATOR: &str = "operator@forecourt.example";
+/// How often a live station samples.
+const SAMPLES: Duration = Duration::from_secs(15);
+/// How long the second connector of a station stays free at first, and any connector between two visits.
+const PAUSE: Duration = Duration::from_secs(150);
+/// So far apart are the drivers that one station's visits take from the list: no driver is at two stations.
+const STATIONS_APART: usize = 6;
+/// 150 kW: a register never runs backwards from one run of the demo to the next.
+const MOST_WH_A_MINUTE: u64 = 2_500;
+
 /// Loads the past if the database is empty, and runs everything with simulated chargers.
 pub async fn run(mut config: Config, yes: bool) -> anyhow::Result<()> {
     let doors = Doors::open(&mut config, Rooms::ALL).await?;
@@ -52,14 +66,19 @@ async fn load_and_serve(
     database: &Database,
     yes: bool,
 ) -> anyhow::Result<()> {
-    let past = load(database, yes, Clock::system().now()).await?;
-    let url = format!("ws://{}/ocpp", reachable(config.csms.listen));
-    let password = |identity: &str| Some(password(identity).into_bytes());
-    let fleet = Fleet::spawn(&url, &past, password, SEED)?;
-    let greeting = how_to_sign_in(config);
-    let result = up::serve(config, doors, database, Shutdown::new(), &greeting).await;
-    fleet.shutdown().await;
-    result
+    let now = Clock::system().now();
+    let (past, end) = load(database, yes, now).await?;
+    let shutdown = Shutdown::new();
+    for index in 0..past.stations.len() {
+        let station = spawn(config, &past, index, now - end)?;
+        shutdown.spawn(keep_busy(
+            station,
+            past.drivers.clone(),
+            index,
+            shutdown.clone(),
+        ));
+    }
+    up::serve(config, doors, database, shutdown, &how_to_sign_in(config)).await
 }
 
 fn how_to_sign_in(config: &Config) -> String {
@@ -74,13 +93,17 @@ fn how_to_sign_in(config: &Config) -> String {
 
 /// Makes the past and stores it, unless that was done before. A database with stations that are not the demo's is left
 /// alone without `yes`. It is stored as a whole or not at all.
-async fn load(database: &Database, yes: bool, now: DateTime<Utc>) -> anyhow::Result<History> {
+async fn load(
+    database: &Database,
+    yes: bool,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(History, DateTime<Utc>)> {
     let mut db = database.begin().await?;
     let loaded = audit::of(&mut db, MARK, 1).await?;
     let end = loaded.first().map_or(now, |entry| entry.at);
     let past = history(SEED, DAYS, end);
     if !loaded.is_empty() {
-        return Ok(past);
+        return Ok((past, end));
     }
     if stations::count(&mut db).await? > 0 && !yes {
         bail!(
@@ -102,7 +125,7 @@ async fn load(database: &Database, yes: bool, now: DateTime<Utc>) -> anyhow::Res
     };
     audit::record(&mut db, &entry).await?;
     db.commit().await?;
-    Ok(past)
+    Ok((past, end))
 }
 
 async fn store_past(
@@ -327,12 +350,83 @@ fn whole(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 
+/// Switches a station on, its register where the past (and what it may have charged since) left it.
+fn spawn(
+    config: &Config,
+    past: &History,
+    index: usize,
+    since: TimeDelta,
+) -> anyhow::Result<Station> {
+    let facts = &past.stations[index];
+    let sessions = past
+        .sessions
+        .iter()
+        .filter(|session| session.station == index);
+    let last = sessions
+        .map(|session| session.meter_stop_wh)
+        .max()
+        .unwrap_or_default();
+    let minutes = u64::try_from(since.num_minutes()).unwrap_or_default();
+    Station::spawn(Options {
+        password: Some(password(facts.identity).into_bytes()),
+        connectors: facts.connectors,
+        supply: facts.supply,
+        vendor: facts.vendor.to_owned(),
+        model: facts.model.to_owned(),
+        serial: Some(facts.serial.to_owned()),
+        register_wh: last + minutes * MOST_WH_A_MINUTE,
+        seed: SEED + u64::try_from(index).unwrap_or_default(),
+        sample_interval: Some(SAMPLES),
+        ..Options::new(
+            &format!("ws://{}/ocpp", reachable(config.csms.listen)),
+            facts.identity,
+        )
+    })
+}
+
 /// An address to connect to a listener on `listen`: one that listens everywhere is here too.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         ip if !ip.is_unspecified() => listen,
         IpAddr::V4(_) => (Ipv4Addr::LOCALHOST, listen.port()).into(),
         IpAddr::V6(_) => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+    }
+}
+
+/// Sends one driver after the other to a station's connectors, until the shutdown.
+async fn keep_busy(mut station: Station, drivers: Vec<Driver>, index: usize, shutdown: Shutdown) {
+    let mut due = [Some(Instant::now()), Some(Instant::now() + PAUSE)];
+    for visit in (index..).step_by(STATIONS_APART) {
+        let connector = loop {
+            let next = due.iter().flatten().min().copied();
+            tokio::select! {
+                () = shutdown.soft().cancelled() => return station.shutdown().await,
+                () = wait_until(next) => break if due[0] == next { 0 } else { 1 },
+                event = station.next_event() => match event {
+                    Some(StationEvent::SessionOver { connector: 1, .. }) => due[0] = Some(Instant::now() + PAUSE),
+                    Some(StationEvent::SessionOver { .. }) => due[1] = Some(Instant::now() + PAUSE),
+                    Some(_) => {}
+                    None => return,
+                },
+            }
+        };
+        due[usize::from(connector == 1)] = None;
+        let driver = &drivers[visit % drivers.len()];
+        station.session(Session {
+            connector: connector + 1,
+            vehicle: driver.vehicle.clone(),
+            soc: f64::from(u8::try_from(15 + visit * 7 % 45).unwrap_or(15)),
+            id_tag: driver.tag.clone(),
+            until: Until::Soc(85.0),
+            linger_minutes: 2.0,
+        });
+    }
+}
+
+async fn wait_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -351,11 +445,12 @@ mod tests {
     async fn the_past_is_stored_once_and_adds_up() {
         let db = database().await;
         let installation = Database::at(&db.url);
-        let past = load(&installation, false, NOW.parse().unwrap())
+        let (past, _) = load(&installation, false, NOW.parse().unwrap())
             .await
             .unwrap();
         let later = "2026-11-21T12:00:00Z".parse().unwrap();
-        let again = load(&installation, false, later).await.unwrap();
+        let (again, end) = load(&installation, false, later).await.unwrap();
+        assert_eq!(end, NOW.parse::<DateTime<Utc>>().unwrap());
         assert_eq!(again.drivers[0].tag, past.drivers[0].tag);
         assert_eq!(again.sessions.len(), past.sessions.len());
 

@@ -148,15 +148,13 @@ impl Connection {
         tokio::pin!(timer);
         loop {
             let may_read = self.waiting.len() < MOST_WAITING;
+            // In the order of likelihood: every branch before the one that is ready costs a look. No frame can keep the
+            // others from their turn for long, since a few unanswered ones stop the reading.
             let done = tokio::select! {
                 biased;
-                changed = self.seat.close.changed() => {
-                    let told = *self.seat.close.borrow();
-                    Err(End::Told(told.filter(|_| changed.is_ok()).unwrap_or(Close::Restart)))
-                }
                 answer = answered(&mut self.working) => self.answer(socket, answer).await,
-                step = self.command.next() => self.advance_command(socket, step).await,
                 frame = socket.next(), if may_read => self.receive(socket, frame).await,
+                step = self.command.next() => self.advance_command(socket, step).await,
                 Some(control) = self.seat.control.recv() => self.obey(control).await,
                 () = &mut timer => {
                     let kept = self.on_time(socket).await;
@@ -354,8 +352,8 @@ impl Connection {
                     self.seated = Arc::new(self.seated.with(station));
                 }
             }
-            // Closing goes by a way of its own.
-            Control::CommandWaits | Control::Close(_) => {}
+            Control::CommandWaits => {}
+            Control::Close(why) => return Err(End::Told(why)),
         }
         Ok(())
     }
@@ -392,7 +390,6 @@ impl Connection {
     async fn finish(&mut self, socket: &mut Socket, end: End) {
         tracing::debug!(station.id = %self.seated.station.identity, ?end, "a socket ends");
         if end == End::Told(Close::Restart)
-            && self.working.is_some()
             && let Ok((Some(id), Ok(payload))) =
                 tokio::time::timeout(LAST_ANSWER_TIME, answered(&mut self.working)).await
         {

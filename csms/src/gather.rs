@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use store::lookup::{self, Token, Transaction, TransactionQuery};
+use store::lookup::{self, StartKey, Token, Transaction, TransactionQuery};
 use store::stations::Station;
 use store::{Error, Pool, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,7 @@ pub(crate) struct Lookups {
     stations: Gather<String, Option<Station>>,
     tokens: Gather<String, Option<Token>>,
     transactions: Gather<TransactionQuery, Vec<Transaction>>,
+    starts: Gather<StartKey, Vec<Transaction>>,
 }
 
 impl Lookups {
@@ -43,6 +44,9 @@ impl Lookups {
                     lookup::transactions(&mut *pool.acquire().await?, asked).await
                 },
             ),
+            starts: Gather::start(pool, patience, async |pool: &Pool, asked: &[StartKey]| {
+                lookup::starts(&mut *pool.acquire().await?, asked).await
+            }),
         }
     }
 
@@ -62,7 +66,15 @@ impl Lookups {
         self.tokens.ask(token.to_owned()).await
     }
 
-    /// The open transactions of a station, and those that the query names.
+    /// The transactions that a start already made.
+    pub(crate) async fn starts(
+        &self,
+        key: StartKey,
+    ) -> std::result::Result<Vec<Transaction>, Unavailable> {
+        self.starts.ask(key).await
+    }
+
+    /// The open transactions of a station, and the one that the query names.
     pub(crate) async fn transactions(
         &self,
         query: TransactionQuery,

@@ -151,7 +151,6 @@ impl Seated {
         let query = TransactionQuery {
             station_id: self.station.id,
             number,
-            start: None,
         };
         let found = csms.lookups.transactions(query).await?;
         for transaction in found.iter().rev() {

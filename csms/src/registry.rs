@@ -8,9 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-/// How many words may wait for a connection; they are few and small.
-const CONTROLS: usize = 4;
-
 /// What a connection is told.
 #[derive(Debug)]
 pub(crate) enum Control {
@@ -39,9 +36,7 @@ pub(crate) struct Handle {
     pub(crate) station_id: Uuid,
     pub(crate) generation: i64,
     pub(crate) address: IpAddr,
-    control: mpsc::Sender<Control>,
-    /// Set once; unlike a word in the channel it cannot be lost to a full one.
-    close: tokio::sync::watch::Sender<Option<Close>>,
+    control: mpsc::UnboundedSender<Control>,
     /// Microseconds since 1970 of the last frame.
     pub(crate) last_seen: AtomicI64,
     /// Heartbeats since presence was last written.
@@ -49,27 +44,17 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Tells the connection something. A full channel means that it has enough to look after already.
+    /// Tells the connection something. The words are few: whoever tells them looks at rows that change seldom.
     pub(crate) fn tell(&self, control: Control) {
-        match control {
-            Control::Close(why) => {
-                self.close.send_if_modified(|close| {
-                    close.is_none() && {
-                        *close = Some(why);
-                        true
-                    }
-                });
-            }
-            other => drop(self.control.try_send(other)),
-        }
+        // A connection that has gone needs no telling.
+        let _ = self.control.send(control);
     }
 }
 
 /// The connection's own end of its [`Handle`].
 pub(crate) struct Seat {
     pub(crate) handle: Arc<Handle>,
-    pub(crate) control: mpsc::Receiver<Control>,
-    pub(crate) close: tokio::sync::watch::Receiver<Option<Close>>,
+    pub(crate) control: mpsc::UnboundedReceiver<Control>,
 }
 
 /// Every open socket of this node.
@@ -101,14 +86,12 @@ impl Registry {
                 })
                 .unwrap_or_else(|last| last),
         );
-        let (tell, control) = mpsc::channel(CONTROLS);
-        let (close, closed) = tokio::sync::watch::channel(None);
+        let (tell, control) = mpsc::unbounded_channel();
         let handle = Arc::new(Handle {
             station_id,
             generation,
             address,
             control: tell,
-            close,
             last_seen: AtomicI64::new(now),
             heartbeats: AtomicU64::new(0),
         });
@@ -116,14 +99,7 @@ impl Registry {
         if let Some(old) = &old {
             old.tell(Control::Close(Close::Replaced));
         }
-        (
-            Seat {
-                handle,
-                control,
-                close: closed,
-            },
-            old,
-        )
+        (Seat { handle, control }, old)
     }
 
     /// The connection has ended. False if another had already taken its seat.
@@ -179,12 +155,15 @@ mod tests {
     fn a_new_socket_wins_and_the_old_ones_late_end_changes_nothing() {
         let registry = Registry::default();
         let (station, address) = (Uuid::from_u128(1), IpAddr::from(Ipv4Addr::LOCALHOST));
-        let (first, nobody) = registry.take_over(station, address, 5);
+        let (mut first, nobody) = registry.take_over(station, address, 5);
         assert!(nobody.is_none());
         let (second, replaced) = registry.take_over(station, address, 5);
         assert_eq!(replaced.unwrap().generation, first.handle.generation);
         assert!(second.handle.generation > first.handle.generation);
-        assert_eq!(*first.close.borrow(), Some(Close::Replaced));
+        assert!(matches!(
+            first.control.try_recv(),
+            Ok(Control::Close(Close::Replaced))
+        ));
         assert!(!registry.leave(&first.handle));
         assert_eq!(
             registry.get(station).unwrap().generation,

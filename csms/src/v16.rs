@@ -98,7 +98,7 @@ pub(crate) async fn answer(
     match decided {
         Ok(decided) => call.commit(decided, text).await,
         Err(Refusal::Say(error)) => {
-            call.log(Err(&error), text).await?;
+            call.log(&error, text).await?;
             Err(Refusal::Say(error))
         }
         Err(Refusal::Broken) => Err(Refusal::Broken),
@@ -173,21 +173,19 @@ impl Call {
             .collect();
         Some(Findings {
             code: first.code(),
-            text: clean(&texts.join("; ")),
+            text: clean(texts.join("; ")),
         })
     }
 
     /// Writes everything, then answers.
     async fn commit(
-        &self,
+        mut self,
         mut decided: Decided,
         findings: Option<String>,
     ) -> Result<String, Refusal> {
+        let row = self.row(decided.answer.clone(), None, findings);
+        decided.effect.messages.push(row);
         let station = self.seated.station.id;
-        decided
-            .effect
-            .messages
-            .push(self.row(Ok(&decided.answer), findings));
         let started = self.csms.ingest.write(station, decided.effect).await?;
         let mut answer = decided.answer;
         if let Some(mut transaction) = decided.transaction {
@@ -222,13 +220,11 @@ impl Call {
     }
 
     /// Writes the line of a CALL that changed nothing.
-    async fn log(
-        &self,
-        answer: Result<&String, &CallError>,
-        findings: Option<String>,
-    ) -> Result<(), Refusal> {
+    async fn log(mut self, error: &CallError, findings: Option<String>) -> Result<(), Refusal> {
+        let code = error.code.to_wire(ocpp::Version::V16).to_owned();
+        let row = self.row(error.description.clone(), Some(code), findings);
         let effect = Effect {
-            messages: vec![self.row(answer, findings)],
+            messages: vec![row],
             ..Effect::default()
         };
         self.csms
@@ -238,22 +234,23 @@ impl Call {
         Ok(())
     }
 
-    fn row(&self, answer: Result<&String, &CallError>, findings: Option<String>) -> MessageRow {
+    /// The CALL's line in the message log. The payload goes into it: nobody needs it after this.
+    fn row(
+        &mut self,
+        answer: String,
+        error_code: Option<String>,
+        findings: Option<String>,
+    ) -> MessageRow {
         MessageRow {
             id: store::ids::new_id(self.now),
             received_at: self.now,
             station_id: self.seated.station.id,
             direction: Direction::In,
-            message_id: clean(self.message_id.text()),
-            action: clean(&self.action),
-            payload: clean(&self.payload),
-            answer: Some(match answer {
-                Ok(payload) => payload.clone(),
-                Err(error) => error.description.clone(),
-            }),
-            error_code: answer
-                .err()
-                .map(|error| error.code.to_wire(ocpp::Version::V16).to_owned()),
+            message_id: clean(self.message_id.text().to_owned()),
+            action: clean(self.action.clone()),
+            payload: clean(std::mem::take(&mut self.payload)),
+            answer: Some(answer),
+            error_code,
             answered_at: Some(self.csms.clock.now()),
             findings,
         }
@@ -261,6 +258,10 @@ impl Call {
 }
 
 /// Postgres's text holds no NUL.
-fn clean(text: &str) -> String {
-    ocpp::salvage::storable(text).into_owned()
+fn clean(text: String) -> String {
+    if text.contains('\0') {
+        ocpp::salvage::storable(&text).into_owned()
+    } else {
+        text
+    }
 }

@@ -290,7 +290,9 @@ impl Config {
             },
             mail: Mail::from_env(&mut env),
             log: Log {
-                filter: env.text("LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned()),
+                filter: env
+                    .text("LOG")
+                    .unwrap_or_else(|| "info,sqlx=warn".to_owned()),
                 format: env.choice(
                     "LOG_FORMAT",
                     LogFormat::Text,

@@ -12,6 +12,8 @@ pub mod copy;
 pub mod cursor;
 pub mod error;
 pub mod events;
+#[cfg(any(test, feature = "testing"))]
+pub mod floor;
 pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
@@ -24,8 +26,6 @@ pub mod partitions;
 pub mod people;
 pub mod pool;
 pub mod presence;
-#[cfg(any(test, feature = "testing"))]
-pub mod proof;
 pub mod refusals;
 pub mod retention;
 pub mod rollups;

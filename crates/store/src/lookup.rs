@@ -86,20 +86,11 @@ pub async fn tokens(db: &mut PgConnection, tokens: &[String]) -> Result<Vec<Opti
     Ok(found)
 }
 
-/// Which transactions of a station are asked for.
-#[derive(Debug, Clone)]
-pub struct TransactionQuery {
-    /// The station; another station's transactions are never found.
-    pub station_id: Uuid,
-    /// A transactionId that the station named.
-    pub number: Option<i64>,
-    /// The natural key of a StartTransaction.
-    pub start: Option<StartKey>,
-}
-
-/// The natural key of a StartTransaction, beside its station.
+/// The natural key of a StartTransaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartKey {
+    /// The station; another station's transactions are never found.
+    pub station_id: Uuid,
     /// 1.6 connectorId.
     pub connector: i32,
     /// The token as sent; compared without regard to case.
@@ -135,63 +126,98 @@ pub struct Transaction {
     pub site_id: Option<Uuid>,
 }
 
-/// For each query: every open transaction of the station, and the ones that the query names, newest start first.
+/// Which transactions of a station are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct TransactionQuery {
+    /// The station; another station's transactions are never found.
+    pub station_id: Uuid,
+    /// A transactionId that the station named.
+    pub number: Option<i64>,
+}
+
+/// For each query: every open transaction of the station and the one that is named, newest start first.
 pub async fn transactions(
     db: &mut PgConnection,
     queries: &[TransactionQuery],
 ) -> Result<Vec<Vec<Transaction>>> {
     let stations: Vec<Uuid> = queries.iter().map(|query| query.station_id).collect();
     let numbers: Vec<Option<i64>> = queries.iter().map(|query| query.number).collect();
-    let start = |query: &TransactionQuery| query.start.clone();
-    let connectors: Vec<Option<i32>> = queries
-        .iter()
-        .map(|query| start(query).map(|key| key.connector))
-        .collect();
-    let id_tokens: Vec<Option<String>> = queries
-        .iter()
-        .map(|query| start(query).map(|key| key.id_token))
-        .collect();
-    let started: Vec<Option<DateTime<Utc>>> = queries
-        .iter()
-        .map(|query| start(query).map(|key| key.started_at))
-        .collect();
-    let meters: Vec<Option<i64>> = queries
-        .iter()
-        .map(|query| start(query).map(|key| key.meter_start_wh))
-        .collect();
-    // Three index look-ups per query; one `or` would be a scan of the station's whole history.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         r#"with ask as (
-             select * from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[])
-               with ordinality as ask (station_id, number, connector, id_token, started_at, meter_start_wh, n)),
+             select * from unnest($1::uuid[], $2::bigint[]) with ordinality as ask (station_id, number, n)),
            hit as (
              select ask.n, x.id from ask join transactions x
                on x.station_id = ask.station_id and x.stopped_at is null
              union
              select ask.n, x.id from ask join transactions x
-               on x.station_id = ask.station_id and x.number = ask.number
-             union
-             select ask.n, x.id from ask join transactions x
-               on x.station_id = ask.station_id and x.started_at = ask.started_at
-               and x.connector = ask.connector and lower(x.id_token) = lower(ask.id_token)
-               and x.meter_start_wh = ask.meter_start_wh)
+               on x.station_id = ask.station_id and x.number = ask.number)
            select hit.n as "n!", x.id, x.number, x.connector, x.id_token, x.started_at, x.meter_start_wh,
-                  x.stopped_at, x.meter_stop_wh, x.site_id,
-                  'superseded' = any (x.flags) as "superseded!"
+                  x.stopped_at, x.meter_stop_wh, x.site_id, 'superseded' = any (x.flags) as "superseded!"
            from hit join transactions x on x.id = hit.id
            order by hit.n, x.started_at desc"#,
         &stations,
         &numbers as &[Option<i64>],
-        &connectors as &[Option<i32>],
-        &id_tokens as &[Option<String>],
-        &started as &[Option<DateTime<Utc>>],
-        &meters as &[Option<i64>],
     )
     .fetch_all(db)
     .await?;
     let mut found = vec![Vec::new(); queries.len()];
     for row in rows {
-        found[place(row.n)].push(Transaction {
+        found[place(row.n)].push(row.into());
+    }
+    Ok(found)
+}
+
+/// For each key: the transactions that have it, open or stopped; more than one only while a charger's clock is not set.
+pub async fn starts(db: &mut PgConnection, keys: &[StartKey]) -> Result<Vec<Vec<Transaction>>> {
+    let stations: Vec<Uuid> = keys.iter().map(|key| key.station_id).collect();
+    let connectors: Vec<i32> = keys.iter().map(|key| key.connector).collect();
+    let id_tokens: Vec<String> = keys.iter().map(|key| key.id_token.clone()).collect();
+    let started: Vec<DateTime<Utc>> = keys.iter().map(|key| key.started_at).collect();
+    let meters: Vec<i64> = keys.iter().map(|key| key.meter_start_wh).collect();
+    let rows = sqlx::query_as!(
+        Found,
+        r#"select ask.n as "n!", x.id, x.number, x.connector, x.id_token, x.started_at, x.meter_start_wh,
+                  x.stopped_at, x.meter_stop_wh, x.site_id, 'superseded' = any (x.flags) as "superseded!"
+           from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::bigint[])
+             with ordinality as ask (station_id, connector, id_token, started_at, meter_start_wh, n)
+           join transactions x
+             on x.station_id = ask.station_id and x.started_at = ask.started_at
+             and x.connector = ask.connector and lower(x.id_token) = lower(ask.id_token)
+             and x.meter_start_wh = ask.meter_start_wh"#,
+        &stations,
+        &connectors,
+        &id_tokens,
+        &started,
+        &meters
+    )
+    .fetch_all(db)
+    .await?;
+    let mut found = vec![Vec::new(); keys.len()];
+    for row in rows {
+        found[place(row.n)].push(row.into());
+    }
+    Ok(found)
+}
+
+/// A [`Transaction`] and the place of the question that it answers.
+struct Found {
+    n: i64,
+    id: Uuid,
+    number: i64,
+    connector: i32,
+    id_token: String,
+    started_at: DateTime<Utc>,
+    meter_start_wh: i64,
+    stopped_at: Option<DateTime<Utc>>,
+    meter_stop_wh: Option<i64>,
+    superseded: bool,
+    site_id: Option<Uuid>,
+}
+
+impl From<Found> for Transaction {
+    fn from(row: Found) -> Self {
+        Transaction {
             id: row.id,
             number: row.number,
             connector: row.connector,
@@ -202,9 +228,8 @@ pub async fn transactions(
             meter_stop_wh: row.meter_stop_wh,
             superseded: row.superseded,
             site_id: row.site_id,
-        });
+        }
     }
-    Ok(found)
 }
 
 /// The last of the thousand transaction numbers that are now the caller's.

@@ -49,11 +49,25 @@ pub fn options(url: &str, room: Room) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url)?
         .application_name(room.role().unwrap_or("forecourt"))
         .statement_cache_capacity(256);
-    Ok(match room.role() {
+    let options = match room.role() {
         Some(role) => options.options([("role", role)]),
         None => options,
+    };
+    Ok(match room {
+        Room::Csms => options.options(KEYS_ONLY),
+        _ => options,
     })
 }
+
+/// The csms looks up by keys and never scans. A plan made while the tables were empty says otherwise, and a prepared
+/// statement would keep it until the first ANALYZE; so the choice is taken away.
+const KEYS_ONLY: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
 
 /// A pool of at most `size` connections. It connects when first used, so that a server can start before its database.
 pub fn connect(url: &str, room: Room, size: u32) -> Result<Pool> {

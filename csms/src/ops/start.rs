@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use store::ingest::{Effect, Start, Stop};
-use store::lookup::{StartKey, Transaction, TransactionQuery};
+use store::lookup::{StartKey, Transaction};
 use store::stations::Station;
 
 use super::authorize::{Authorization, Verdict};
@@ -26,8 +26,9 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn key(&self, now: DateTime<Utc>) -> StartKey {
+    fn key(&self, station: &Station, now: DateTime<Utc>) -> StartKey {
         StartKey {
+            station_id: station.id,
             connector: self.connector,
             id_token: self.id_token.clone(),
             started_at: self.stated_at.unwrap_or(now),
@@ -51,21 +52,19 @@ pub(crate) async fn start(
     said: Said,
     now: DateTime<Utc>,
 ) -> Result<Decided, Refusal> {
-    let query = TransactionQuery {
-        station_id: seated.station.id,
-        number: None,
-        start: Some(said.key(now)),
-    };
-    let (authorization, found) = tokio::join!(
+    let key = said.key(&seated.station, now);
+    let (authorization, open, same) = tokio::join!(
         authorize::authorize(csms, &said.id_token, now),
-        csms.lookups.transactions(query)
+        seated.transactions(csms, None),
+        csms.lookups.starts(key.clone()),
     );
-    let (mut authorization, found) = (authorization?, found?);
+    let (mut authorization, mut found) = (authorization?, open?);
+    found.extend(same?);
     if !seated.is_accepted() {
         authorization.verdict = Verdict::Invalid;
     }
     Ok(
-        match repeated(seated.first_accepted_at(), &said, &found, now) {
+        match repeated(&key, seated.first_accepted_at(), &said, &found) {
             Some(known) => {
                 // The first of the two is the one that counts against the token's limit.
                 if authorization.verdict == Verdict::ConcurrentTx {
@@ -93,12 +92,11 @@ pub(crate) async fn start(
 /// One that has stopped is the same still, unless the charger's clock was never set: then every start of a day long
 /// ago looks like the one before.
 fn repeated<'t>(
+    key: &StartKey,
     first_accepted: Option<DateTime<Utc>>,
     said: &Said,
     found: &'t [Transaction],
-    now: DateTime<Utc>,
 ) -> Option<&'t Transaction> {
-    let key = said.key(now);
     let same = |known: &&Transaction| {
         known.connector == key.connector
             && known.id_token.eq_ignore_ascii_case(&key.id_token)
@@ -122,7 +120,7 @@ fn decide(
     found: &[Transaction],
     now: DateTime<Utc>,
 ) -> Decided {
-    let key = said.key(now);
+    let key = said.key(station, now);
     let id = store::ids::new_id(now);
     let mut flags = said.flags;
     if authorization.verdict != Verdict::Accepted {
@@ -252,7 +250,13 @@ mod tests {
     const NOW: &str = "2026-11-20T12:00:00Z";
 
     fn same(said: &Said, found: &[Transaction]) -> bool {
-        repeated(station().first_accepted_at, said, found, time(NOW)).is_some()
+        repeated(
+            &said.key(&station(), time(NOW)),
+            station().first_accepted_at,
+            said,
+            found,
+        )
+        .is_some()
     }
 
     #[test]

@@ -30,7 +30,6 @@ create unique index transactions_start_key
     where stopped_at is null;
 create unique index transactions_number_key on transactions (station_id, number);
 create index transactions_start_idx on transactions (station_id, started_at desc);
-create index transactions_open_idx on transactions (station_id, connector) where stopped_at is null;
 create index transactions_open_token_idx on transactions (lower(id_token)) where stopped_at is null;
 
 -- What a station said that fits no transaction, or contradicts one: stored, shown, never billed by itself.
@@ -51,12 +50,13 @@ create unique index odd_stops_key on odd_stops (station_id, number, stopped_at, 
 
 -- What people see of a transaction. Made and closed with it; a session entered by hand has no transaction.
 create table charging_sessions (
-    -- The same id as its transaction.
+    -- The same id as its transaction. No foreign keys here: the statement that makes the transaction, whose own keys
+    -- are checked, makes this row too, and every check costs a charger's answer.
     id              uuid primary key,
-    transaction_id  uuid references transactions on delete cascade,
+    transaction_id  uuid,
     number          bigint,
-    station_id      uuid references stations,
-    site_id         uuid references sites,
+    station_id      uuid,
+    site_id         uuid,
     evse            integer not null,
     connector       integer not null,
     id_token        text not null,

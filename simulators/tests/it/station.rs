@@ -177,3 +177,45 @@ async fn a_server_that_restarts_is_found_again() {
         "a reconnect is no boot"
     );
 }
+
+#[tokio::test]
+async fn a_fleet_charges_at_every_connector_with_registers_that_go_on() {
+    let server = Server::start();
+    let end = chrono::DateTime::from_timestamp(1_780_000_000, 0).expect("a time");
+    let past = simulators::history(7, 10, end);
+    let fleet =
+        simulators::fleet::Fleet::spawn(&server.url(), &past, |_| None, 7).expect("spawned");
+    let all_started = async {
+        while server.record.of("StartTransaction").len() < 12 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_started)
+        .await
+        .expect("twelve sessions start");
+    fleet.shutdown().await;
+    let starts = server.record.of("StartTransaction");
+    let tags: std::collections::BTreeSet<_> = starts
+        .iter()
+        .map(|s| s.payload["idTag"].to_string())
+        .collect();
+    assert_eq!(tags.len(), 12, "nobody is in two places");
+    for start in starts {
+        let station = past
+            .stations
+            .iter()
+            .position(|s| s.identity == start.station)
+            .expect("one of ours");
+        let connector = start.payload["connectorId"].as_u64().expect("a number");
+        let last = past
+            .sessions
+            .iter()
+            .rev()
+            .find(|s| s.station == station && u64::from(s.connector) == connector);
+        let meter_start = start.payload["meterStart"].as_u64().expect("Wh");
+        assert!(
+            last.is_some_and(|session| session.meter_stop_wh <= meter_start),
+            "{start:?}"
+        );
+    }
+}

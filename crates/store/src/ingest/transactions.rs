@@ -208,7 +208,7 @@ pub(super) async fn close_sessions(
                   array_agg(m.soc_pm order by m.at) filter (where m.soc_pm > 0) as charged
            from meter_values m
            where m.station_id = x.station_id and m.transaction_id = x.id
-             and m.at between x.started_at - interval '1 day' and x.stopped_at + interval '1 day') said
+             and m.at between x.started_at - interval '10 minutes' and x.stopped_at + interval '1 hour') said
          where s.id = x.id and x.id = any ($1) and x.stopped_at is not null",
         &ids
     )
