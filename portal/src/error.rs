@@ -179,6 +179,7 @@ pub fn is_api(path: &str) -> bool {
 /// wants somebody signed in.
 pub async fn render(request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
+    let theme = pages::theme::chosen(request.headers());
     let id = request
         .headers()
         .get("x-request-id")
@@ -194,7 +195,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     } else if problem.status == StatusCode::UNAUTHORIZED {
         crate::auth::to_login(&uri)
     } else {
-        (problem.status, pages::problem(&problem, &id)).into_response()
+        (problem.status, pages::problem(&problem, &id, theme)).into_response()
     };
     if let Some(seconds) = problem.retry_after {
         rendered

@@ -3,12 +3,15 @@
 
 pub mod answers;
 pub mod api;
+pub mod assets;
 pub mod auth;
 pub mod config;
 pub mod error;
+pub mod live;
 pub mod pages;
 pub mod router;
 pub mod state;
+pub mod view;
 
 use std::net::SocketAddr;
 
@@ -37,6 +40,9 @@ pub async fn run(
     let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let soft = shutdown.soft().clone();
     axum::serve(listener, service)
-        .with_graceful_shutdown(async move { soft.cancelled().await })
+        .with_graceful_shutdown(async move {
+            soft.cancelled().await;
+            app.live.close();
+        })
         .await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service::clock::Clock;
 use store::{Pool, Pooled};
 
-use crate::{Config, Result, answers::Answers};
+use crate::{Config, Result, answers::Answers, live::Hub};
 
 /// The portal as a value; tests build the same.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct App {
     pub clock: Clock,
     /// Who waits for stations to answer.
     pub answers: Answers,
+    /// What the live pages hear of.
+    pub live: Hub,
 }
 
 /// What handlers take as `State<AppState>`.
@@ -31,6 +33,7 @@ impl App {
             pool,
             clock,
             answers: Answers::default(),
+            live: Hub::default(),
         })
     }
 

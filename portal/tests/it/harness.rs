@@ -152,6 +152,11 @@ impl Answer {
 }
 
 impl Browser<'_> {
+    /// What it sends with every request.
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, Body::empty()).await
     }

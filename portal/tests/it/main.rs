@@ -5,7 +5,15 @@ mod api_keys;
 mod api_reads;
 mod api_writes;
 mod data;
+mod events;
 mod harness;
+mod look;
+mod overview;
 mod scopes;
+mod sessions;
 mod sign_in;
+mod stations;
+#[path = "../support/mod.rs"]
+mod support;
+mod theme;
 mod wall;

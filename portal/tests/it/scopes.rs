@@ -48,7 +48,7 @@ fn filled(route: &Route, other: &Side, name: &str) -> String {
         .replace("{identity}", &format!("CP-{name}"))
         .replace("{token}", "04A1")
         .replace("{id}", &id)
-        .replace("{*path}", "portal.css");
+        .replace("{name}", "app.css");
     assert!(!path.contains('{'), "how is {} filled in?", route.path);
     path
 }

@@ -1,0 +1,60 @@
+// Says whether the page is live, pauses it while nobody looks, and polls where the stream does not come through. The
+// stream itself is htmx's (sse-connect); without scripts the page is complete and simply does not change by itself.
+(() => {
+  "use strict";
+  const POLL_MS = 15000;
+  let state = "connecting";
+  let failedSince = null;
+
+  function show(next) {
+    state = next;
+    const pill = document.getElementById("live");
+    if (!pill) return;
+    pill.hidden = false;
+    pill.dataset.state = next;
+    if (pill.textContent !== next) pill.textContent = next;
+  }
+
+  function page() { return document.getElementById("content"); }
+  function isLive() { return page() && page().hasAttribute("sse-connect"); }
+
+  // A fresh copy of the page: its content element is replaced, and with it the stream.
+  function renew(swap) {
+    return htmx.ajax("GET", location.href, { target: "#content", select: "#content", swap });
+  }
+
+  document.addEventListener("htmx:sseOpen", () => { failedSince = null; show("live"); });
+  document.addEventListener("htmx:sseError", () => {
+    failedSince = failedSince ?? Date.now();
+    if (state !== "paused") show("reconnecting");
+  });
+  document.addEventListener("htmx:sseMessage", () => {
+    const stamp = document.querySelector(".titleline .end time");
+    const zone = stamp && stamp.querySelector(".muted");
+    if (!stamp || !zone) return;
+    const now = new Date();
+    stamp.dateTime = now.toISOString();
+    stamp.title = now.toISOString().replace("T", " ").slice(0, 19) + " UTC";
+    stamp.firstChild.data = now.toISOString().slice(11, 19) + " ";
+    zone.textContent = "UTC";
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!isLive()) return;
+    if (document.hidden) {
+      const internal = page()["htmx-internal-data"];
+      if (internal && internal.sseEventSource) internal.sseEventSource.close();
+      show("paused");
+    } else if (state === "paused") {
+      show("reconnecting");
+      renew("outerHTML").catch(() => show("reconnecting"));
+    }
+  });
+
+  setInterval(() => {
+    if (!isLive() || document.hidden || failedSince === null) return;
+    if (Date.now() - failedSince >= POLL_MS) renew("morph:outerHTML").catch(() => {});
+  }, POLL_MS);
+
+  document.addEventListener("DOMContentLoaded", () => { if (isLive()) show("connecting"); });
+})();

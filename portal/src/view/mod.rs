@@ -1,0 +1,10 @@
+//! How values look: numbers, times, states and curves as text and SVG. Pure functions; no query, no clock, no HTTP.
+
+pub mod curve;
+pub mod icon;
+pub mod number;
+pub mod state;
+pub mod time;
+
+pub use state::Chip;
+pub use time::Moment;

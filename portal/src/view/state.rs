@@ -1,0 +1,97 @@
+//! States as chips: an icon, a word and a colour each, so that none of them carries the meaning alone.
+
+use super::icon;
+
+/// A state as a page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chip {
+    /// The class that colours it.
+    pub class: &'static str,
+    /// An SVG path of [`icon`].
+    pub icon: &'static str,
+    /// The word; a state that no standard knows is shown as the charger spelt it.
+    pub word: String,
+}
+
+impl Chip {
+    fn new(class: &'static str, icon: &'static str, word: impl Into<String>) -> Self {
+        Chip {
+            class,
+            icon,
+            word: word.into(),
+        }
+    }
+
+    /// The state of a connector, by the wire's word or `Offline`.
+    pub fn connector(status: &str) -> Self {
+        match status {
+            "Available" => Chip::new("available", icon::CIRCLE, "Available"),
+            "Preparing" => Chip::new("preparing", icon::PLUG, "Preparing"),
+            "Occupied" => Chip::new("preparing", icon::PLUG, "Occupied"),
+            "Charging" => Chip::new("charging", icon::BOLT, "Charging"),
+            "SuspendedEV" => Chip::new("suspended", icon::PAUSE, "Suspended EV"),
+            "SuspendedEVSE" => Chip::new("suspended", icon::PAUSE, "Suspended EVSE"),
+            "Finishing" => Chip::new("finishing", icon::CHECK, "Finishing"),
+            "Reserved" => Chip::new("reserved", icon::CLOCK, "Reserved"),
+            "Unavailable" => Chip::new("unavailable", icon::SLASH, "Unavailable"),
+            "Faulted" => Chip::new("faulted", icon::TRIANGLE, "Faulted"),
+            "Offline" => Chip::new("offline", icon::CLOUD_OFF, "Offline"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
+    /// The state of a session.
+    pub fn session(state: store::sessions::State) -> Self {
+        match state {
+            store::sessions::State::Active => Chip::new("charging", icon::BOLT, "Active"),
+            store::sessions::State::Ended => Chip::new("finishing", icon::CHECK, "Ended"),
+            store::sessions::State::Orphan => Chip::new("suspended", icon::QUESTION, "Orphan"),
+        }
+    }
+
+    /// Why something needs a person.
+    pub fn trouble(trouble: store::overview::Trouble) -> Self {
+        use store::overview::Trouble;
+        match trouble {
+            Trouble::Faulted => Chip::new("faulted", icon::TRIANGLE, "Faulted"),
+            Trouble::Offline => Chip::new("offline", icon::CLOUD_OFF, "Offline"),
+            Trouble::NoMeterValues => Chip::new("suspended", icon::QUESTION, "Not measured"),
+            Trouble::StuckPreparing => Chip::new("preparing", icon::PLUG, "Stuck preparing"),
+            Trouble::StuckFinishing => Chip::new("finishing", icon::CHECK, "Stuck finishing"),
+            Trouble::CommandFailed => Chip::new("faulted", icon::TRIANGLE, "Command failed"),
+        }
+    }
+}
+
+/// The states of a connector that a list can be filtered by, as they stand in URLs.
+pub const CONNECTOR_STATES: [&str; 10] = [
+    "Available",
+    "Preparing",
+    "Charging",
+    "SuspendedEV",
+    "SuspendedEVSE",
+    "Finishing",
+    "Reserved",
+    "Unavailable",
+    "Faulted",
+    "Offline",
+];
+
+/// A word of the wire or of ours for people: `meter_ran_backwards` as `meter ran backwards`.
+pub fn plain(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_chip_and_a_foreign_word_is_shown_as_it_is() {
+        for state in CONNECTOR_STATES {
+            assert_ne!(Chip::connector(state).icon, icon::QUESTION, "{state}");
+        }
+        assert_eq!(Chip::connector("Zapping").word, "Zapping");
+        assert_eq!(Chip::connector("Zapping").icon, icon::QUESTION);
+    }
+}

@@ -1,0 +1,11 @@
+//! The portal in a real browser: Debian's Chromium by its chromedriver. What pages look like is saved under
+//! `artefacts/screenshots/`.
+
+mod support;
+
+#[path = "browser/charge.rs"]
+mod charge;
+#[path = "browser/chromium.rs"]
+mod chromium;
+#[path = "browser/look.rs"]
+mod look;

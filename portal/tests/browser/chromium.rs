@@ -1,0 +1,250 @@
+//! A browser and a portal for it to look at. Both end with the test.
+
+use std::{
+    net::TcpListener as Port,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use portal::{App, Config};
+use service::{clock::Clock, shutdown::Shutdown};
+use store::{
+    Room,
+    people::{self, Role},
+    sign_in::{self, NewLogin},
+    testing::{self, TestDb},
+};
+use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver};
+
+/// Long enough for a slow machine; nothing waits this long unless it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A portal on a port of its own, over a database of its own, in real time.
+pub struct Running {
+    pub db: TestDb,
+    pub url: String,
+    pub clock: Clock,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    pub async fn start() -> Self {
+        let db = testing::database().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = Config {
+            public_url: url.clone(),
+            ocpp_public_url: "ws://127.0.0.1:9000/ocpp".to_owned(),
+            trusted_proxies: Vec::new(),
+            demo: false,
+        };
+        let clock = Clock::system();
+        let app = App::new(config, db.pool(Room::Portal), clock.clone());
+        let shutdown = Shutdown::new();
+        let ends = shutdown.clone();
+        tokio::spawn(async move { portal::run(app, listener, &ends).await.unwrap() });
+        Running {
+            db,
+            url,
+            clock,
+            shutdown,
+        }
+    }
+
+    /// The cookie of an admin who has signed in.
+    pub async fn admin(&self) -> String {
+        let mut db = self.db.pool.acquire().await.unwrap();
+        let now = self.clock.now();
+        let user_id = people::add(
+            &mut db,
+            "mara.lind@forecourt.example",
+            "Mara Lind",
+            Role::Admin,
+            now,
+        )
+        .await
+        .unwrap();
+        let login = NewLogin {
+            user_id,
+            address: "",
+            user_agent: "",
+            expires_at: now + TimeDelta::days(1),
+        };
+        sign_in::open(&mut db, &login, now).await.unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+/// What one looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    Desk,
+    Phone,
+}
+
+/// Chromium with a fresh profile, driven by chromedriver.
+pub struct Browser {
+    pub driver: WebDriver,
+    _driver_process: Killed,
+    _profile: Profile,
+}
+
+/// A child that does not outlive the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Profile(PathBuf);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Where a program of Debian's packages is.
+fn installed(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("{program} is missing: apt-get install chromium chromium-driver"))
+}
+
+impl Browser {
+    /// A window of a desk, or one of a phone.
+    pub async fn open(screen: Screen) -> Self {
+        let chromium = installed("chromium");
+        let port = Port::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let process = Command::new(installed("chromedriver"))
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start chromedriver");
+        let process = Killed(process);
+        let profile = std::env::temp_dir().join(format!("forecourt-browser-{port}"));
+        std::fs::create_dir_all(&profile).unwrap();
+        let mut capabilities = ChromeCapabilities::new();
+        for flag in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--force-color-profile=srgb",
+            "--hide-scrollbars",
+        ] {
+            capabilities.add_arg(flag).unwrap();
+        }
+        capabilities
+            .add_arg(&format!("--user-data-dir={}", profile.display()))
+            .unwrap();
+        capabilities.set_binary(chromium.to_str().unwrap()).unwrap();
+        capabilities
+            .set_browser_log_level(LoggingPrefsLogLevel::All)
+            .unwrap();
+        match screen {
+            Screen::Desk => capabilities.add_arg("--window-size=1440,1160").unwrap(),
+            Screen::Phone => capabilities
+                .add_experimental_option(
+                    "mobileEmulation",
+                    serde_json::json!({"deviceMetrics": {"width": 390, "height": 1400, "pixelRatio": 1.0, "touch": true}}),
+                )
+                .unwrap(),
+        }
+        let driver = connect(port, &capabilities).await;
+        Browser {
+            driver,
+            _driver_process: process,
+            _profile: Profile(profile),
+        }
+    }
+
+    /// Signs in by the cookie of a login.
+    pub async fn carry(&self, running: &Running, token: &str) {
+        self.driver
+            .goto(format!("{}/assets/icon.svg", running.url))
+            .await
+            .unwrap();
+        self.cookie("forecourt", token).await;
+    }
+
+    pub async fn cookie(&self, name: &str, value: &str) {
+        let mut cookie = thirtyfour::Cookie::new(name, value);
+        cookie.set_path("/");
+        self.driver.add_cookie(cookie).await.unwrap();
+    }
+
+    /// Waits until the script says true.
+    pub async fn until(&self, script: &str) {
+        let started = std::time::Instant::now();
+        loop {
+            let answer = self
+                .driver
+                .execute(format!("return Boolean({script})"), vec![])
+                .await
+                .unwrap();
+            if answer.json().as_bool() == Some(true) {
+                return;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "never became true: {script}\n{}",
+                self.driver.source().await.unwrap()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What the console complains of, which includes violations of the content security policy.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log = self.driver.get_log("browser").await.unwrap();
+        log.into_iter()
+            .filter(|entry| matches!(entry.level.as_str(), "SEVERE" | "WARNING"))
+            .map(|entry| entry.message)
+            .collect()
+    }
+
+    /// The window as a picture.
+    pub async fn picture(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../artefacts/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        self.driver
+            .screenshot(&folder.join(format!("{name}.png")))
+            .await
+            .unwrap();
+    }
+}
+
+/// A session as soon as chromedriver answers.
+async fn connect(port: u16, capabilities: &ChromeCapabilities) -> WebDriver {
+    let started = std::time::Instant::now();
+    loop {
+        match WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities.clone()).await {
+            Ok(driver) => return driver,
+            Err(error) if started.elapsed() > PATIENCE => panic!("chromedriver: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
