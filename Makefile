@@ -31,3 +31,6 @@ check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmw
 
 sqlx: ## Renew crates/store/.sqlx after a query or a migration has changed
 	scripts/sqlx
+
+chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
+	scripts/chaos $(ARGS)

@@ -390,6 +390,7 @@ impl Connection {
     async fn finish(&mut self, socket: &mut Socket, end: End) {
         tracing::debug!(station.id = %self.seated.station.identity, ?end, "a socket ends");
         if end == End::Told(Close::Restart)
+            && self.working.is_some()
             && let Ok((Some(id), Ok(payload))) =
                 tokio::time::timeout(LAST_ANSWER_TIME, answered(&mut self.working)).await
         {

@@ -1,6 +1,8 @@
 //! The router: one list of routes, each with who may come in, and the layers around them all. No route exists but
 //! through this list, so none is without a policy.
 
+use std::time::Instant;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -14,6 +16,7 @@ use tower_http::{
     csrf::CsrfLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
 };
+use tracing::Instrument;
 
 use crate::{
     App, AppState, Error, api, auth,
@@ -117,7 +120,13 @@ const BODY_LIMIT: usize = 256 * 1024;
 pub fn router(app: &AppState) -> Router {
     let mut router = Router::new();
     for route in routes() {
-        let wall = middleware::from_fn_with_state((app.clone(), route.access), wall);
+        let door = Door {
+            app: app.clone(),
+            method: route.method,
+            path: route.path,
+            access: route.access,
+        };
+        let wall = middleware::from_fn_with_state(door, observed);
         router = router.route(route.path, route.handler.route_layer(wall));
     }
     router
@@ -137,24 +146,59 @@ pub fn router(app: &AppState) -> Router {
         ))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(middleware::map_request(without_request_id))
         .with_state(app.clone())
 }
 
+/// What the wall knows of a route.
+#[derive(Clone)]
+struct Door {
+    app: AppState,
+    method: Method,
+    path: &'static str,
+    access: Access,
+}
+
+/// Counts a request by its route, and names it in whatever is logged on its way.
+async fn observed(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let request_id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    let span = tracing::info_span!(
+        "request", id = request_id, method = %door.method, route = door.path, user.id = tracing::field::Empty
+    );
+    let (method, path) = (door.method.to_string(), door.path);
+    let response = wall(door, request, next)
+        .instrument(span)
+        .await
+        .into_response();
+    let status = response.status().as_u16().to_string();
+    let labels = [
+        ("method", method),
+        ("route", path.to_owned()),
+        ("status", status),
+    ];
+    metrics::histogram!("portal_request_seconds", &labels).record(begun.elapsed());
+    response
+}
+
 /// Lets in whom the table lets in, and hands the [`Viewer`] on.
-async fn wall(
-    State((app, access)): State<(AppState, Access)>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Error> {
-    match access {
+async fn wall(door: Door, mut request: Request, next: Next) -> Result<Response, Error> {
+    match door.access {
         Access::Public => {}
-        Access::Demo if app.config.demo => {}
+        Access::Demo if door.app.config.demo => {}
         Access::Demo => return Err(no_such_page(request.uri().path())),
         Access::Read | Access::Control | Access::ReadAll | Access::ControlAll => {
-            let viewer = auth::identify(&app, request.uri().path(), request.headers())
+            let viewer = auth::identify(&door.app, request.uri().path(), request.headers())
                 .await?
                 .ok_or(Error::Unauthenticated)?;
-            viewer.may(access)?;
+            if let Some(id) = viewer.actor.id() {
+                tracing::Span::current().record("user.id", tracing::field::display(id));
+            }
+            viewer.may(door.access)?;
             request.extensions_mut().insert::<Viewer>(viewer);
         }
     }
@@ -178,6 +222,12 @@ fn csrf(
         Error::Forbidden("this request came from another site and was not obeyed".to_owned())
             .into_response()
     })
+}
+
+/// The id of a request is ours to give: it stands in logs and pages.
+async fn without_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove("x-request-id");
+    request
 }
 
 fn no_such_page(path: &str) -> Error {

@@ -4,7 +4,6 @@
 
 pub mod clock;
 pub mod fault;
-pub mod fleet;
 pub mod floor;
 mod history;
 pub mod ledger;
@@ -16,6 +15,8 @@ pub mod swarm;
 pub mod trace;
 
 pub use clock::Speed;
+/// What happens inside a charge point.
+pub use evse_core::Event;
 pub use history::{Driver, History, PastFault, PastSession, Sample, Site, StationFacts, history};
 pub use physics::{Supply, Vehicle, vehicle};
 pub use station::{Controls, Options, Session, Station, StationEvent, Until};

@@ -26,6 +26,8 @@ pub mod partitions;
 pub mod people;
 pub mod pool;
 pub mod presence;
+#[cfg(any(test, feature = "testing"))]
+pub mod proof;
 pub mod refusals;
 pub mod retention;
 pub mod rollups;

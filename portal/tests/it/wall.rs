@@ -50,6 +50,11 @@ async fn every_answer_carries_the_headers_that_protect_it() {
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("x-frame-options"), "DENY");
     assert_eq!(answer.header("cache-control"), "no-store");
+    let forged = portal.as_who(vec![("x-request-id", "forged".to_owned())]);
+    assert_ne!(
+        forged.get("/nothing").await.header("x-request-id"),
+        "forged"
+    );
 }
 
 #[tokio::test]

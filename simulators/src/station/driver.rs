@@ -77,8 +77,7 @@ impl Driver {
         let count = options.connectors;
         let meters = (0..u64::from(count))
             .map(|n| {
-                let given = options.registers_wh.get(n as usize);
-                let register_wh = given.copied().unwrap_or(1_204_300 + n * 83_511);
+                let register_wh = options.register_wh + n * 83_511;
                 Meter::new(options.supply, register_wh as f64, options.seed + n)
             })
             .collect();

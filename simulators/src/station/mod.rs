@@ -40,8 +40,8 @@ pub struct Options {
     pub model: String,
     /// Serial number in BootNotification.
     pub serial: Option<String>,
-    /// Where the connectors' energy registers stand, Wh; those not given stand somewhere plausible.
-    pub registers_wh: Vec<u64>,
+    /// Where the first connector's energy register stands, Wh; the others stand somewhat higher.
+    pub register_wh: u64,
     /// All chance comes from it.
     pub seed: u64,
     /// Virtual time. At `Max` it runs freely while a vehicle charges: meant for whole sessions.
@@ -69,7 +69,7 @@ impl Options {
             vendor: "Forecourt".to_owned(),
             model: "Simulated AC 22".to_owned(),
             serial: None,
-            registers_wh: Vec::new(),
+            register_wh: 1_204_300,
             seed: 7,
             speed: Speed::Times(1.0),
             start: None,

@@ -9,7 +9,7 @@ mod storm;
 mod template;
 mod worker;
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, sync::mpsc, time::Duration};
 
 pub use histogram::Histogram;
 pub use report::Report;
@@ -151,6 +151,16 @@ impl FromStr for NameFormat {
 /// When it cannot begin: a bad URL, too few descriptors, an unreadable process, a ledger that cannot be made.
 /// What goes wrong under load is counted in the report instead.
 pub fn run(options: Options) -> anyhow::Result<Report> {
+    // Nobody ends it early: the sender lives as long as the run.
+    let (_never, end) = mpsc::channel();
+    run_until(options, &end)
+}
+
+/// As [`run`], but ends early when `end` is told so, or its sender is gone.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(options: Options, end: &mpsc::Receiver<()>) -> anyhow::Result<Report> {
     use anyhow::Context as _;
     let target = Target::new(&options.url)?;
     process::need_descriptors(options.count)?;
@@ -160,7 +170,7 @@ pub fn run(options: Options) -> anyhow::Result<Report> {
         .map(|path| Ledger::create(path).with_context(|| format!("--ledger {}", path.display())))
         .transpose()?;
     let before = process::Usage::read(&options)?;
-    let outcome = worker::run_all(&options, &target, ledger.as_ref())?;
+    let outcome = worker::run_all(&options, &target, ledger.as_ref(), end)?;
     let ledger_entries = ledger
         .map(Ledger::finish)
         .transpose()

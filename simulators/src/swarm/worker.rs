@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::Sender,
+        mpsc::{Receiver, Sender},
     },
     task::Waker,
     thread,
@@ -132,6 +132,7 @@ pub(super) fn run_all(
     options: &Options,
     target: &Target,
     ledger: Option<&Ledger>,
+    end: &Receiver<()>,
 ) -> anyhow::Result<Outcome> {
     let (phase, phases) = watch::channel(Phase::Connecting);
     let shared = Arc::new(Shared {
@@ -151,7 +152,7 @@ pub(super) fn run_all(
                 .context("starting a thread")
         })
         .collect::<anyhow::Result<_>>()?;
-    let measured = measure(options, &shared, &phase, begun);
+    let measured = measure(options, &shared, &phase, begun, end);
     phase.send_replace(Phase::Ended);
     let mut counts = Counts::default();
     for thread in threads {
@@ -170,6 +171,7 @@ fn measure(
     shared: &Shared,
     phase: &watch::Sender<Phase>,
     begun: Instant,
+    end: &Receiver<()>,
 ) -> anyhow::Result<Outcome> {
     let connections = all_connected(options, shared, begun)?;
     let connect_seconds = begun.elapsed().as_secs_f64();
@@ -182,7 +184,8 @@ fn measure(
         }
     } else {
         phase.send_replace(Phase::Measuring);
-        thread::sleep(options.duration);
+        // Either way the run is over.
+        let _ = end.recv_timeout(options.duration);
     }
     let seconds = begun.elapsed().as_secs_f64();
     let after = usage_after(options, before);

@@ -1,0 +1,426 @@
+//! A durable private Postgres, the real server over it, and a load that keeps a ledger. Each can be killed.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use service::clock::Clock;
+use service::postgres::{self, Cluster, ClusterOptions};
+use simulators::socket::Target;
+use simulators::swarm::{self, Report, Workload};
+use store::id_tokens::IdToken;
+use store::proof::{Disorder, Fact};
+use store::stations::{NewStation, Registration};
+use store::{Connection, Pool, Room};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::{ledger, patron};
+
+/// Longer than anything here takes on a busy machine: whoever waits so long waits in vain.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at something that tells nobody of itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Charge points with the firmware's core, beside the swarm.
+const PATRONS: usize = 2;
+/// Connects once a server is there, to see when it lets stations in.
+const CANARY: &str = "CANARY";
+
+/// Waits until `found` finds something.
+pub async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
+    let waited = timeout(PATIENCE, async {
+        loop {
+            if let Some(found) = found().await {
+                return found;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    });
+    waited
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+}
+
+/// What is killed, and where.
+pub struct Rig {
+    cluster: Cluster,
+    folder: PathBuf,
+    ocpp: SocketAddr,
+    health: SocketAddr,
+}
+
+impl Rig {
+    /// A database with fsync on, `settings`, and `stations` stations with their tags.
+    pub async fn start(name: &str, stations: usize, settings: &[(&str, &str)]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{name}"));
+        clear(&folder).await;
+        fs::create_dir_all(&folder).expect("make a folder");
+        let mut options = ClusterOptions::new(folder.join("data"));
+        for (name, value) in settings {
+            options = options.set(name, value);
+        }
+        let cluster = store::testing::cluster(&options).await;
+        let rig = Rig {
+            cluster,
+            folder,
+            ocpp: free_address(0),
+            health: free_address(1),
+        };
+        let ids = swarm::Options::new("", 0, Workload::Session);
+        let mut db = rig.connection().await;
+        for number in 0..stations {
+            add(&mut db, &ids.ids.name(number), &ids.tags.name(number)).await;
+        }
+        for number in 0..PATRONS {
+            add(&mut db, &patron_id(number), &patron_tag(number)).await;
+        }
+        add(&mut db, CANARY, CANARY).await;
+        rig
+    }
+
+    fn url(&self) -> String {
+        self.cluster.url("postgres", None)
+    }
+
+    /// Where the server writes what it has to say.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+
+    async fn connection(&self) -> store::Pooled {
+        let pool: Pool = store::pool::connect(&self.url(), Room::Owner, 1).expect("a URL");
+        eventually("a connection to Postgres", async || {
+            pool.acquire().await.ok()
+        })
+        .await
+    }
+
+    /// The postmaster and every process of its, at once.
+    pub async fn kill_postgres(&self) {
+        let postmaster = self.cluster.pid().expect("a running Postgres");
+        let children = children(postmaster);
+        for pid in [postmaster].iter().chain(&children) {
+            // One that has just ended by itself is as good as killed.
+            let _ = signal(*pid, Signal::SIGKILL);
+        }
+        self.new_postmaster(postmaster).await;
+    }
+
+    /// What `pg_ctl stop -m immediate` does.
+    pub async fn stop_postgres_immediately(&self) {
+        let postmaster = self.cluster.pid().expect("a running Postgres");
+        signal(postmaster, Signal::SIGQUIT).expect("a process of ours");
+        self.new_postmaster(postmaster).await;
+    }
+
+    async fn new_postmaster(&self, old: u32) {
+        eventually("a new postmaster", async || {
+            self.cluster.pid().filter(|pid| *pid != old)
+        })
+        .await;
+    }
+
+    /// Waits until it takes connections.
+    pub async fn postgres_answers(&self) {
+        let mut db = self.connection().await;
+        store::pool::is_there(&mut db).await.expect("an answer");
+    }
+
+    /// Compares what was acknowledged with what is stored.
+    pub async fn compare(&self, done: &Done) -> Compared {
+        let mut db = self.connection().await;
+        Compared {
+            flaws: store::proof::flaws(&mut db, &done.facts)
+                .await
+                .expect("a look at the rows"),
+            disorder: store::proof::disorder(&mut db)
+                .await
+                .expect("a look at the rows"),
+            asked: done.facts.len(),
+            line: done.line(),
+        }
+    }
+
+    /// Stops the database and removes everything.
+    pub async fn end(self) {
+        self.cluster.stop().await;
+        clear(&self.folder).await;
+    }
+}
+
+/// Removes what an earlier run left, its database server included.
+async fn clear(folder: &Path) {
+    let data = folder.join("data");
+    if postgres::attach(&data).is_ok() {
+        let left = Cluster::start(&ClusterOptions::new(&data)).await;
+        left.expect("take over the database of a run that was killed")
+            .stop()
+            .await;
+    }
+    for path in [postgres::base(&data), Some(folder.to_owned())]
+        .into_iter()
+        .flatten()
+    {
+        if path.exists() {
+            fs::remove_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+}
+
+async fn add(db: &mut Connection, identity: &str, tag: &str) {
+    let now = Clock::system().now();
+    let station = NewStation {
+        identity,
+        site_id: None,
+        registration: Registration::Accepted,
+        security_profile: 0,
+        password_hash: None,
+    };
+    store::stations::add(db, &station, now)
+        .await
+        .expect("a new station");
+    let token = IdToken {
+        token: tag.to_owned(),
+        kind: "RFID".to_owned(),
+        status: "accepted".to_owned(),
+        parent: None,
+        expires_at: None,
+        max_active: None,
+        owner: String::new(),
+    };
+    store::id_tokens::put(db, &token, now)
+        .await
+        .expect("a new tag");
+}
+
+fn patron_id(number: usize) -> String {
+    format!("PATRON-{number}")
+}
+
+fn patron_tag(number: usize) -> String {
+    format!("PATRONTAG{number}")
+}
+
+/// A port below those that the kernel gives to outgoing connections: while the server is down nobody else must get it.
+fn free_address(offset: usize) -> SocketAddr {
+    let first = 12_000 + std::process::id() as usize * 2 % 16_000 + offset;
+    (0..500)
+        .map(|step| {
+            SocketAddr::from(([127, 0, 0, 1], (first + 32 * step) as u16 % 20_000 + 11_000))
+        })
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
+}
+
+fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
+    kill(Pid::from_raw(pid.try_into().expect("a process id")), signal)
+}
+
+/// The processes whose parent is `parent`.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc");
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            // pid (name) state parent …, and a name may hold anything.
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let after_name = stat.rsplit(')').next().unwrap_or_default();
+            after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
+        })
+        .collect()
+}
+
+/// The real server, a process of its own.
+pub struct Server {
+    child: Child,
+    /// From its start until a station was let in.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    pub async fn start(rig: &Rig) -> Self {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(rig.log())
+            .expect("a log");
+        let begun = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_forecourt"))
+            .arg("csms")
+            .current_dir(&rig.folder)
+            .env("DATABASE_URL", rig.url())
+            .env("FORECOURT_DATA", rig.folder.join("data"))
+            .env("OCPP_LISTEN", rig.ocpp.to_string())
+            .env("HEALTH_LISTEN", rig.health.to_string())
+            .env("LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("run forecourt");
+        let mut server = Server {
+            child,
+            ready_after: Duration::ZERO,
+        };
+        let target = Target::new(&format!("ws://{}/ocpp", rig.ocpp)).expect("a URL");
+        eventually("the server letting a station in", async || {
+            assert!(
+                server.runs(),
+                "the server did not start; see {}",
+                rig.log().display()
+            );
+            target.connect(CANARY, None).await.ok()
+        })
+        .await;
+        server.ready_after = begun.elapsed();
+        server
+    }
+
+    /// Whether it is still there.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// kill -9.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("kill the server");
+    }
+
+    /// SIGTERM; it must end by itself, and well.
+    pub async fn end(mut self) {
+        let pid = self.child.id().expect("a running server");
+        signal(pid, Signal::SIGTERM).expect("a process of ours");
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        let status = ended.expect("the server ends").expect("its status");
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// Stations in a closed loop, each message until it is acknowledged.
+pub struct Load {
+    ledger: PathBuf,
+    end: mpsc::Sender<()>,
+    swarm: JoinHandle<anyhow::Result<Report>>,
+    over: watch::Sender<bool>,
+    patrons: Vec<JoinHandle<Vec<Fact>>>,
+}
+
+/// What a load wrote down.
+pub struct Done {
+    pub report: Report,
+    /// Every acknowledgement.
+    pub facts: Vec<Fact>,
+}
+
+impl Load {
+    pub fn begin(rig: &Rig, stations: usize) -> Self {
+        let url = format!("ws://{}/ocpp", rig.ocpp);
+        let ledger = rig.folder.join("ledger.jsonl");
+        let options = swarm::Options {
+            ledger: Some(ledger.clone()),
+            duration: Duration::from_secs(24 * 3600),
+            ..swarm::Options::new(&url, stations, Workload::Session)
+        };
+        let (end, ended) = mpsc::channel();
+        let swarm = tokio::task::spawn_blocking(move || swarm::run_until(options, &ended));
+        let (over, is_over) = watch::channel(false);
+        let patrons = (0..PATRONS)
+            .map(|number| {
+                let patron = patron::charge(
+                    url.clone(),
+                    patron_id(number),
+                    patron_tag(number),
+                    is_over.clone(),
+                );
+                tokio::spawn(patron)
+            })
+            .collect();
+        Load {
+            ledger,
+            end,
+            swarm,
+            over,
+            patrons,
+        }
+    }
+
+    /// Waits until about `more` further messages have been acknowledged.
+    pub async fn grows(&self, more: u64) {
+        /// An entry is a line of about so many bytes.
+        const LINE: u64 = 120;
+        let length = || fs::metadata(&self.ledger).map_or(0, |file| file.len());
+        let enough = length() + more * LINE;
+        eventually("further acknowledgements", async || {
+            assert!(!self.swarm.is_finished(), "the swarm ended early");
+            (length() >= enough).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends it. Stations must have been told nothing but yes.
+    pub async fn end(self) -> Done {
+        drop(self.end);
+        self.over.send_replace(true);
+        let report = self.swarm.await.expect("the swarm ends").expect("a report");
+        let mut facts = ledger::facts(&self.ledger);
+        for patron in self.patrons {
+            facts.extend(patron.await.expect("a charge point that was never refused"));
+        }
+        let done = Done { report, facts };
+        for kind in [
+            "call_error",
+            "unreadable",
+            "given_up",
+            "tag_not_accepted",
+            "boot_not_accepted",
+            "ledger",
+        ] {
+            assert_eq!(done.report.errors.get(kind), None, "{}", done.line());
+        }
+        done
+    }
+}
+
+impl Done {
+    /// Handshakes that were answered with a status.
+    pub fn refused(&self) -> u64 {
+        self.report.refused
+    }
+
+    /// The swarm's report.
+    pub fn line(&self) -> String {
+        serde_json::to_string(&self.report).expect("a report is JSON")
+    }
+}
+
+/// The database beside the ledger.
+pub struct Compared {
+    /// Acknowledged, but not there once as it was told; with the number of times it is there.
+    pub flaws: Vec<(Fact, i64)>,
+    disorder: Disorder,
+    asked: usize,
+    line: String,
+}
+
+impl Compared {
+    /// Everything is there once, and fits together.
+    pub fn expect_whole(&self) {
+        assert!(
+            self.flaws.is_empty(),
+            "{} of {} acknowledgements are not stored once: {:#?}",
+            self.flaws.len(),
+            self.asked,
+            &self.flaws[..self.flaws.len().min(10)]
+        );
+        assert_eq!(self.disorder, Disorder::default(), "{}", self.line);
+        assert!(self.asked > 0, "nothing was acknowledged");
+    }
+}
