@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use ocpp::{Failure, MessageId};
-use store::commands::{Claimed, Ended, Outcome};
+use store::commands::{Claimed, Ended, Lost, Outcome};
 use uuid::Uuid;
 
 use crate::ops::{Expected, Seated};
@@ -142,22 +142,25 @@ impl CommandSlot {
     }
 
     /// The socket is gone. An end that is being written is written; one that was only sent is unknown.
-    pub(crate) async fn socket_lost(&mut self, csms: &Arc<Csms>, seated: &Arc<Seated>) {
+    pub(crate) async fn socket_lost(&mut self, csms: &Arc<Csms>) {
         match std::mem::take(&mut self.state) {
             State::Idle => {}
             State::Working(work) => match work.await {
-                Step::Claimed(Some(_)) => mark_lost(csms, seated.station.id).await,
+                Step::Claimed(Some(call)) => mark_lost(csms, &call).await,
                 Step::Claimed(None) | Step::Written => {}
             },
-            State::Sent(_) => mark_lost(csms, seated.station.id).await,
+            State::Sent(call) => mark_lost(csms, &call).await,
         }
     }
 }
 
+/// Takes the next command. Nothing is under way on this connection: what the rows say is, an earlier one lost while the
+/// database was away.
 async fn claim(csms: &Csms, station: Uuid) -> Option<Call> {
     let (message_id, now) = (message_id(), csms.clock.now());
     let claimed = async {
         let mut connection = csms.pool.acquire().await?;
+        store::commands::lost(&mut connection, &csms.node, Lost::Station(station), now).await?;
         store::commands::claim(&mut connection, station, &message_id, &csms.node, now).await
     };
     match claimed.await {
@@ -205,13 +208,14 @@ async fn write_end(csms: &Csms, station_id: Uuid, call: &Call, outcome: &Outcome
     }
 }
 
-async fn mark_lost(csms: &Csms, station: Uuid) {
+async fn mark_lost(csms: &Csms, call: &Call) {
     let marked = async {
         let mut connection = csms.pool.acquire().await?;
-        store::commands::lost(&mut connection, &csms.node, Some(station), csms.clock.now()).await
+        let lost = Lost::Command(call.command);
+        store::commands::lost(&mut connection, &csms.node, lost, csms.clock.now()).await
     };
     if let Err(error) = marked.await {
-        // It stays `sent`; the next start of this node makes it unknown.
+        // It stays `sent` until the next one is claimed.
         tracing::warn!(%error, "a lost command could not be marked");
     }
 }

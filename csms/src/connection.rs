@@ -32,7 +32,7 @@ const MOST_WAITING: usize = 8;
 const SEND_TIME: Duration = Duration::from_secs(10);
 /// How long a closing handshake may take.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-/// How long the message in the works may take when we shut down.
+/// How long the last answers may take when we shut down.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TcpStream>;
@@ -69,6 +69,10 @@ pub(crate) async fn serve(
         at: now,
     });
     let handle = seat.handle.clone();
+    if csms.shutdown.soft().is_cancelled() {
+        // It came in while all others were told.
+        handle.tell(Control::Close(Close::Restart));
+    }
     let mut connection = Connection {
         link: Link::new(
             version,
@@ -306,6 +310,16 @@ impl Connection {
         Ok(())
     }
 
+    /// Answers everything that was read, for nothing more is.
+    async fn answer_the_last(&mut self, socket: &mut Socket) {
+        while self.working.is_some() {
+            let last = answered(&mut self.working).await;
+            if self.answer(socket, last).await.is_err() {
+                return;
+            }
+        }
+    }
+
     fn note(&mut self, reason: &Reason, text: &str) {
         tracing::debug!(station.id = %self.seated.station.identity, %reason, "a frame is ignored");
         let now = self.csms.clock.now();
@@ -358,14 +372,13 @@ impl Connection {
         Ok(())
     }
 
-    /// When to look at the time again.
+    /// When to look at the time again: for a ping, for the end of patience, for an overdue answer.
     fn next_wake(&self) -> Instant {
-        let silence = self.heard.elapsed();
-        let interval = self.csms.options.ping_interval;
+        let (silence, interval) = (self.heard.elapsed(), self.csms.options.ping_interval);
         let due = if silence < interval {
             self.heard + interval
         } else {
-            Instant::now() + interval
+            (Instant::now() + interval).min(self.heard + self.patience())
         };
         match self.link.deadline() {
             Some(deadline) => due.min(self.opened + deadline),
@@ -373,11 +386,16 @@ impl Connection {
         }
     }
 
+    /// How long a station may be silent.
+    fn patience(&self) -> Duration {
+        self.csms.options.ping_interval * 2 + self.csms.options.ping_grace
+    }
+
     async fn on_time(&mut self, socket: &mut Socket) -> Result<(), End> {
         let outputs = self.link.tick(self.opened.elapsed());
         self.act(socket, outputs, "").await?;
         let (silence, interval) = (self.heard.elapsed(), self.csms.options.ping_interval);
-        if silence >= interval * 2 + Duration::from_secs(10) {
+        if silence >= self.patience() {
             return Err(End::Silent);
         }
         if silence >= interval {
@@ -386,17 +404,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends in order: what is in the works is answered when we shut down, then the socket is closed.
+    /// Ends in order: what was asked is answered when we shut down, then the socket is closed.
     async fn finish(&mut self, socket: &mut Socket, end: End) {
         tracing::debug!(station.id = %self.seated.station.identity, ?end, "a socket ends");
-        if end == End::Told(Close::Restart)
-            && self.working.is_some()
-            && let Ok((Some(id), Ok(payload))) =
-                tokio::time::timeout(LAST_ANSWER_TIME, answered(&mut self.working)).await
-        {
-            let outputs = self.link.answer(&id, Ok(payload));
-            // Whether it still arrives or not, the socket ends now.
-            let _ = self.act(socket, outputs, "").await;
+        if end == End::Told(Close::Restart) {
+            drop(tokio::time::timeout(LAST_ANSWER_TIME, self.answer_the_last(socket)).await);
         }
         match end {
             End::Gone => drop(tokio::time::timeout(CLOSE_TIME, socket.close(None)).await),
@@ -413,7 +425,7 @@ impl Connection {
             End::Unfit(code) => close(socket, code, "").await,
         }
         self.link.close();
-        self.command.socket_lost(&self.csms, &self.seated).await;
+        self.command.socket_lost(&self.csms).await;
     }
 }
 

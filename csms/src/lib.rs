@@ -49,8 +49,10 @@ pub struct Options {
     pub max_connections: usize,
     /// Sockets of one address.
     pub max_per_address: usize,
-    /// How long a socket may be silent before it is pinged. It is given up after twice that and ten seconds.
+    /// How long a socket may be silent before it is pinged.
     pub ping_interval: Duration,
+    /// A socket is given up when it was silent for twice the interval and this.
+    pub ping_grace: Duration,
     /// How long a station may take to answer a CALL of ours.
     pub call_timeout: Duration,
     /// How often stations are told to send Heartbeats.
@@ -69,6 +71,7 @@ impl Default for Options {
             max_connections: 50_000,
             max_per_address: 20_000,
             ping_interval: Duration::from_secs(60),
+            ping_grace: Duration::from_secs(10),
             call_timeout: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(300),
             outage: Duration::from_secs(10),
@@ -109,7 +112,8 @@ pub async fn run(
     let node = "csms".to_owned();
     let mut connection = pool.acquire().await?;
     store::presence::node_started(&mut connection, &node, clock.now()).await?;
-    store::commands::lost(&mut connection, &node, None, clock.now()).await?;
+    let all = store::commands::Lost::All;
+    store::commands::lost(&mut connection, &node, all, clock.now()).await?;
     drop(connection);
 
     let csms = Arc::new(Csms {

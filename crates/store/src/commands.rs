@@ -264,20 +264,30 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
     Ok(())
 }
 
-/// A socket was lost, or this node died: what it had sent becomes unknown, and what only reads is queued again.
-/// `station` limits it to one station; without, it is everything that `node` had sent.
-pub async fn lost(
-    db: &mut PgConnection,
-    node: &str,
-    station: Option<Uuid>,
-    now: DateTime<Utc>,
-) -> Result<()> {
+/// What a node had sent and cannot be answered any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The node died: everything.
+    All,
+    /// The station has a new socket: everything sent to it.
+    Station(Uuid),
+    /// This command's socket is gone.
+    Command(Uuid),
+}
+
+/// A socket was lost, or `node` died: what it had sent becomes unknown, and what only reads is queued again.
+pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<Utc>) -> Result<()> {
+    let (station, command) = match lost {
+        Lost::All => (None, None),
+        Lost::Station(id) => (Some(id), None),
+        Lost::Command(id) => (None, Some(id)),
+    };
     sqlx::query!(
         r#"with lost as (
              update commands set
                status = case when action like 'Get%' or action = 'TriggerMessage' then 'queued' else 'unknown' end,
                sent_at = case when action like 'Get%' or action = 'TriggerMessage' then null else sent_at end
-             where status = 'sent' and node = $1 and ($2::uuid is null or station_id = $2)
+             where status = 'sent' and node = $1 and ($2::uuid is null or station_id = $2) and ($5::uuid is null or id = $5)
              returning id, site_id, station_id, action, status),
            told as (
              insert into events (at, kind, site_id, station_id, subject, detail)
@@ -287,7 +297,8 @@ pub async fn lost(
         node,
         station,
         now,
-        ENDED_CHANNEL
+        ENDED_CHANNEL,
+        command
     )
     .fetch_all(db)
     .await?;
@@ -312,12 +323,11 @@ pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// The stations that have a command to be sent now; the fallback for a doorbell that nobody heard.
+/// The stations that have a command to be sent; the fallback for a doorbell that nobody heard. (One that is under way
+/// does not count here: it may have been lost, and only the station's connection knows.)
 pub async fn waiting(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "select distinct c.station_id from commands c
-         where c.status = 'queued' and c.expires_at > $1
-           and not exists (select from commands s where s.station_id = c.station_id and s.status = 'sent')",
+        "select distinct station_id from commands where status = 'queued' and expires_at > $1",
         now
     )
     .fetch_all(db)

@@ -10,6 +10,8 @@ pub mod commands;
 pub mod connectors;
 pub mod copy;
 pub mod cursor;
+#[cfg(any(test, feature = "testing"))]
+pub mod disturb;
 pub mod error;
 pub mod events;
 #[cfg(any(test, feature = "testing"))]

@@ -3,4 +3,6 @@
 mod charge;
 mod commands;
 mod door;
+mod faults;
+mod proxy;
 mod support;

@@ -28,6 +28,7 @@ pub struct Server {
     pub db: TestDb,
     pub address: SocketAddr,
     pub shutdown: Shutdown,
+    options: Options,
     task: tokio::task::JoinHandle<store::Result<()>>,
 }
 
@@ -39,7 +40,11 @@ pub fn noon() -> DateTime<Utc> {
 impl Server {
     /// A server with one accepted station `CP1`, one accepted token `TAG1` and one blocked token `TAG2`.
     pub async fn start() -> Self {
-        Self::with(Options::default()).await
+        Self::with(Options {
+            ping_interval: Duration::from_secs(5),
+            ..Options::default()
+        })
+        .await
     }
 
     pub async fn with(options: Options) -> Self {
@@ -55,12 +60,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let options = Options {
-            ping_interval: Duration::from_secs(5),
-            ..options
-        };
         let room = csms::run(
-            options,
+            options.clone(),
             db.pool(Room::Csms),
             listener,
             Clock::system(),
@@ -71,18 +72,23 @@ impl Server {
             db,
             address,
             shutdown,
+            options,
         }
     }
 
     /// Ends in order, then runs again on the same database.
     pub async fn restart(self) -> Self {
         self.shutdown.begin();
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .expect("the room ends")
-            .unwrap()
-            .unwrap();
-        Self::on(self.db, Options::default()).await
+        let (db, options) = (self.db, self.options);
+        ends(self.task).await;
+        Self::on(db, options).await
+    }
+
+    /// Asks the room to end, and waits until it has.
+    pub async fn end(self) -> TestDb {
+        self.shutdown.begin();
+        ends(self.task).await;
+        self.db
     }
 
     pub async fn add_station(&self, identity: &str, password: Option<&str>) {
@@ -141,22 +147,7 @@ impl Server {
 
     /// Connects; the status of a refusal otherwise.
     pub async fn connect(&self, request: Request<()>) -> Result<Station, u16> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        match tokio_tungstenite::client_async(request, stream).await {
-            Ok((socket, answer)) => {
-                let protocol = answer.headers().get("Sec-WebSocket-Protocol");
-                let protocol = protocol.map(|value| value.to_str().unwrap().to_owned());
-                Ok(Station {
-                    socket,
-                    protocol,
-                    count: 0,
-                })
-            }
-            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
-            // tungstenite's client wants the header that the standard tells us to leave out.
-            Err(Error::Protocol(_)) => Err(101),
-            Err(error) => panic!("{error}"),
-        }
+        Station::connect(self.address, request).await
     }
 
     /// `CP1`, connected and booted.
@@ -180,6 +171,11 @@ impl Server {
     }
 }
 
+async fn ends(room: tokio::task::JoinHandle<store::Result<()>>) {
+    let ended = tokio::time::timeout(PATIENCE, room).await;
+    ended.expect("the room ends").unwrap().unwrap();
+}
+
 /// A station driven by hand.
 pub struct Station {
     socket: WebSocketStream<TcpStream>,
@@ -188,6 +184,26 @@ pub struct Station {
 }
 
 impl Station {
+    /// Connects to `address`; the status of a refusal otherwise.
+    pub async fn connect(address: SocketAddr, request: Request<()>) -> Result<Self, u16> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok((socket, answer)) => {
+                let protocol = answer.headers().get("Sec-WebSocket-Protocol");
+                let protocol = protocol.map(|value| value.to_str().unwrap().to_owned());
+                Ok(Station {
+                    socket,
+                    protocol,
+                    count: 0,
+                })
+            }
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            // tungstenite's client wants the header that the standard tells us to leave out.
+            Err(Error::Protocol(_)) => Err(101),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Asks, and waits for the CALLRESULT's payload.
     pub async fn call(&mut self, action: &str, payload: Value) -> Value {
         let answer = self.ask(action, payload).await;
@@ -208,6 +224,18 @@ impl Station {
 
     pub async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next frame; or the code of the Close frame that came instead.
+    pub async fn try_receive(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Message::Close(frame)) => return Err(frame.map(|frame| frame.code.into())),
+                Some(_) => {}
+                None => return Err(None),
+            }
+        }
     }
 
     /// The next frame.

@@ -1,0 +1,159 @@
+//! Means to disturb a test's database as life does: held tables, errors of every SQLSTATE, connections cut off.
+
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use crate::testing::TestDb;
+
+/// When an error strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// While a statement changes the table.
+    Statement,
+    /// At the commit of a transaction that inserted into the table.
+    Commit,
+}
+
+/// What strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blow<'a> {
+    /// An error of this SQLSTATE.
+    Error(&'a str),
+    /// The connection's own server process is told to end.
+    Terminate,
+}
+
+/// A table that nobody else can use until this is dropped or let go.
+#[derive(Debug)]
+pub struct Held(crate::Transaction);
+
+impl Held {
+    /// Lets go.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn release(self) {
+        self.0.rollback().await.expect("let go of the table");
+    }
+}
+
+impl TestDb {
+    /// Takes the table; whoever asks for it waits.
+    ///
+    /// # Panics
+    /// When there is no such table.
+    pub async fn hold(&self, table: &str) -> Held {
+        let mut transaction = self.pool.begin().await.expect("begin");
+        execute(
+            &mut transaction,
+            format!("lock table {table} in access exclusive mode"),
+        )
+        .await;
+        Held(transaction)
+    }
+
+    /// How many connections wait for something that another holds.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn waiting(&self) -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .expect("a look at the connections")
+    }
+
+    /// Ends the server processes of a room's connections; answers how many there were.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn cut_off(&self, room: crate::Room) -> i64 {
+        sqlx::query_scalar(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity
+             where datname = current_database() and application_name = $1",
+        )
+        .bind(room.role())
+        .fetch_one(&self.pool)
+        .await
+        .expect("end the connections")
+    }
+
+    /// Lets the next transaction that comes to this table at this moment fail, once. Ask [`Self::struck`] whether it did.
+    ///
+    /// # Panics
+    /// When there is no such table, or it is disturbed already.
+    pub async fn strike_once(&self, table: &str, moment: Moment, blow: Blow<'_>) {
+        let act = match blow {
+            Blow::Error(code) => format!("raise exception 'struck' using errcode = '{code}'"),
+            Blow::Terminate => "perform pg_terminate_backend(pg_backend_pid())".to_owned(),
+        };
+        let trigger = match moment {
+            Moment::Statement => {
+                format!(
+                    "create trigger strike before insert or update on {table} for each statement"
+                )
+            }
+            Moment::Commit => format!(
+                "create constraint trigger strike after insert on {table} deferrable initially deferred for each row"
+            ),
+        };
+        let mut db = self.pool.acquire().await.expect("a connection");
+        // A sequence counts what a rollback does not undo.
+        execute(
+            &mut db,
+            format!(
+                "create sequence strikes_{table};
+                 create function strike_{table}() returns trigger language plpgsql security definer as $$
+                 begin
+                   if nextval('strikes_{table}') = 1 then {act}; end if;
+                   return new;
+                 end $$;
+                 {trigger} execute function strike_{table}()"
+            ),
+        )
+        .await;
+    }
+
+    /// Takes back [`Self::strike_once`]; answers whether it struck.
+    ///
+    /// # Panics
+    /// When the table is not disturbed.
+    pub async fn struck(&self, table: &str) -> bool {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        let called: bool = sqlx::query_scalar(AssertSqlSafe(format!(
+            "select is_called from strikes_{table}"
+        )))
+        .fetch_one(&mut *db)
+        .await
+        .expect("the strikes");
+        execute(
+            &mut db,
+            format!("drop trigger strike on {table}; drop function strike_{table}(); drop sequence strikes_{table}"),
+        )
+        .await;
+        called
+    }
+
+    /// Whether the station has a socket, as the rows say.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn is_connected(&self, identity: &str) -> bool {
+        sqlx::query_scalar(
+            "select exists (select from station_presence p join stations s on s.id = p.station_id
+                            where lower(s.identity) = lower($1) and p.connected)",
+        )
+        .bind(identity)
+        .fetch_one(&self.pool)
+        .await
+        .expect("the presence")
+    }
+}
+
+/// Table names and SQLSTATEs are the tests' own words.
+async fn execute(db: &mut PgConnection, statements: String) {
+    db.execute(sqlx::raw_sql(AssertSqlSafe(statements.clone())))
+        .await
+        .unwrap_or_else(|error| panic!("{statements}: {error}"));
+}
