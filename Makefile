@@ -26,6 +26,7 @@ check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmw
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo deny check licenses bans sources
+	cargo run --quiet --package ocpp --bin ocpp-gen -- --check
 	scripts/sqlx --check
 	cargo check --package evse-core --target riscv32imc-unknown-none-elf
 
@@ -34,3 +35,6 @@ sqlx: ## Renew crates/store/.sqlx after a query or a migration has changed
 
 chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
 	scripts/chaos $(ARGS)
+
+fuzz: ## Fuzz what reads from the wire, a minute each (nightly Rust, cargo-fuzz; SECONDS=60)
+	scripts/fuzz $(or $(SECONDS),60)
