@@ -5,7 +5,10 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use anyhow::Context;
 use service::{clock::Clock, config::Config, health::Health, mail::Mailer, shutdown::Shutdown};
 use store::{Pool, Room};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::mpsc,
+};
 
 use crate::database::Database;
 
@@ -106,7 +109,7 @@ fn rename(url: &mut String, wanted: SocketAddr, got: SocketAddr) {
 }
 
 async fn listen(setting: &str, address: &mut SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(*address).await.with_context(|| {
+    let listener = bind(*address).with_context(|| {
         format!(
             "cannot listen on {address}: end the program that does (`ss -ltnp 'sport = :{}'` names it), or set {setting} \
              to another address",
@@ -115,6 +118,19 @@ async fn listen(setting: &str, address: &mut SocketAddr) -> anyhow::Result<TcpLi
     })?;
     *address = listener.local_addr()?;
     Ok(listener)
+}
+
+/// A socket whose queue holds a whole fleet that comes back at once: a connection that finds it full waits a second.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const BACKLOG: u32 = 4096;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Runs the rooms behind `doors` until the process is asked to end, or one of them breaks.

@@ -8,7 +8,6 @@ pub mod audit;
 pub mod bell;
 pub mod commands;
 pub mod connectors;
-pub mod copy;
 pub mod cursor;
 #[cfg(any(test, feature = "testing"))]
 pub mod disturb;

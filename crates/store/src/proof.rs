@@ -363,8 +363,8 @@ mod tests {
         // The unique key holds for open transactions only: this is what a broken op could still do.
         sqlx::raw_sql(
             "insert into transactions (id, station_id, number, evse, connector, id_token, started_at, \
-               start_received_at, meter_start_wh) \
-             select gen_random_uuid(), station_id, 79, evse, connector, id_token, started_at, start_received_at, \
+               shown_at, start_received_at, meter_start_wh) \
+             select gen_random_uuid(), station_id, 79, evse, connector, id_token, started_at, shown_at, start_received_at, \
                meter_start_wh from transactions",
         )
         .execute(&mut *db)

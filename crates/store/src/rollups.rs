@@ -134,9 +134,10 @@ mod tests {
              insert into stations (id, identity, site_id)
                values ('00000000-0000-0000-0000-000000000002', 'CP1', '00000000-0000-0000-0000-000000000001');
              insert into transactions (id, station_id, site_id, number, evse, connector, id_token, started_at,
-               start_received_at, meter_start_wh, stopped_at, stop_received_at, meter_stop_wh)
+               shown_at, start_received_at, meter_start_wh, stopped_at, stop_received_at, meter_stop_wh)
                values ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000002',
-               '00000000-0000-0000-0000-000000000001', 1, 1, 1, 'TAG', '2026-11-09T22:50:00Z', '2026-11-09T22:50:01Z', 1000,
+               '00000000-0000-0000-0000-000000000001', 1, 1, 1, 'TAG', '2026-11-09T22:50:00Z',
+               '2026-11-09T22:50:00Z', '2026-11-09T22:50:01Z', 1000,
                '2026-11-10T00:20:00Z', '2026-11-10T00:20:01Z', 11000);
              insert into charging_sessions (id, transaction_id, number, station_id, site_id, evse, connector, id_token,
                state, started_at, ended_at, energy_wh)

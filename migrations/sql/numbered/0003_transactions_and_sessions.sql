@@ -11,8 +11,9 @@ create table transactions (
     evse               integer not null,
     connector          integer not null,
     id_token           text not null,
-    -- The charger's time, and ours.
+    -- The charger's time as it was stated (part of the natural key), what people see of it, and ours.
     started_at         timestamptz not null,
+    shown_at           timestamptz not null,
     start_received_at  timestamptz not null,
     meter_start_wh     bigint not null,
     reservation_id     bigint,

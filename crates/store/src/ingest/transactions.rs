@@ -108,22 +108,22 @@ pub(super) async fn start(db: &mut PgConnection, starts: &[&Start]) -> Result<Ve
     Ok(sqlx::query_as!(
         Started,
         "with started as (
-           insert into transactions as x (id, station_id, number, evse, connector, id_token, started_at,
+           insert into transactions as x (id, station_id, number, evse, connector, id_token, started_at, shown_at,
              start_received_at, meter_start_wh, reservation_id, site_id, flags)
-           select id, station_id, number, evse, connector, id_token, started_at, received_at, meter_start_wh,
+           select id, station_id, number, evse, connector, id_token, started_at, shown_at, received_at, meter_start_wh,
              reservation_id, site_id, string_to_array(flags, ',')
            from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[], $5::integer[], $6::text[], $7::timestamptz[],
-             $8::timestamptz[], $9::bigint[], $10::bigint[], $11::uuid[], $12::text[])
+             $8::timestamptz[], $9::bigint[], $10::bigint[], $11::uuid[], $12::text[], $13::timestamptz[])
              as said (id, station_id, number, evse, connector, id_token, started_at, received_at, meter_start_wh,
-               reservation_id, site_id, flags)
+               reservation_id, site_id, flags, shown_at)
            on conflict (station_id, connector, lower(id_token), started_at, meter_start_wh) where stopped_at is null
              do update set start_received_at = x.start_received_at
            returning *),
          sessions as (
            insert into charging_sessions (id, transaction_id, number, station_id, site_id, evse, connector, id_token,
              state, started_at, flags)
-           select id, id, number, station_id, site_id, evse, connector, id_token, 'active', shown.at, flags
-           from started join unnest($1::uuid[], $13::timestamptz[]) as shown (id, at) using (id)
+           select id, id, number, station_id, site_id, evse, connector, id_token, 'active', shown_at, flags
+           from started
            on conflict (id) do nothing)
          select station_id, id, number from started",
         &column(starts, |start| start.id),
@@ -208,7 +208,7 @@ pub(super) async fn close_sessions(
                   array_agg(m.soc_pm order by m.at) filter (where m.soc_pm > 0) as charged
            from meter_values m
            where m.station_id = x.station_id and m.transaction_id = x.id
-             and m.at between x.started_at - interval '10 minutes' and x.stopped_at + interval '1 hour') said
+             and m.at between x.started_at and x.stopped_at + interval '1 hour') said
          where s.id = x.id and x.id = any ($1) and x.stopped_at is not null",
         &ids
     )
