@@ -38,5 +38,6 @@ chaos: ## Kill the server and Postgres under load for an hour or two and compare
 
 fuzz: ## Fuzz what reads from the wire, a minute each (nightly Rust, cargo-fuzz; SECONDS=60)
 	scripts/fuzz $(or $(SECONDS),60)
+
 bench: ## Measure against the floors, release build; ratios of one run are all that counts (docs/performance.md)
 	scripts/bench
