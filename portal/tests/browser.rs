@@ -9,3 +9,5 @@ mod charge;
 mod chromium;
 #[path = "browser/look.rs"]
 mod look;
+#[path = "browser/running.rs"]
+mod running;

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 
 use crate::{
-    chromium::{Browser, Running, Screen},
+    chromium::{Browser, Screen},
+    running::Running,
     support::{Car, Fleet},
 };
 

@@ -1,86 +1,16 @@
-//! A browser and a portal for it to look at. Both end with the test.
+//! Debian's Chromium with a fresh profile, driven by its chromedriver. Both end with the test.
 
 use std::{
     net::TcpListener as Port,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use chrono::TimeDelta;
-use portal::{App, Config};
-use service::{clock::Clock, shutdown::Shutdown};
-use store::{
-    Room,
-    people::{self, Role},
-    sign_in::{self, NewLogin},
-    testing::{self, TestDb},
-};
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver};
 
 /// Long enough for a slow machine; nothing waits this long unless it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A portal on a port of its own, over a database of its own, in real time.
-pub struct Running {
-    pub db: TestDb,
-    pub url: String,
-    pub clock: Clock,
-    shutdown: Shutdown,
-}
-
-impl Running {
-    pub async fn start() -> Self {
-        let db = testing::database().await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let config = Config {
-            public_url: url.clone(),
-            ocpp_public_url: "ws://127.0.0.1:9000/ocpp".to_owned(),
-            trusted_proxies: Vec::new(),
-            demo: false,
-        };
-        let clock = Clock::system();
-        let app = App::new(config, db.pool(Room::Portal), clock.clone());
-        let shutdown = Shutdown::new();
-        let ends = shutdown.clone();
-        tokio::spawn(async move { portal::run(app, listener, &ends).await.unwrap() });
-        Running {
-            db,
-            url,
-            clock,
-            shutdown,
-        }
-    }
-
-    /// The cookie of an admin who has signed in.
-    pub async fn admin(&self) -> String {
-        let mut db = self.db.pool.acquire().await.unwrap();
-        let now = self.clock.now();
-        let user_id = people::add(
-            &mut db,
-            "mara.lind@forecourt.example",
-            "Mara Lind",
-            Role::Admin,
-            now,
-        )
-        .await
-        .unwrap();
-        let login = NewLogin {
-            user_id,
-            address: "",
-            user_agent: "",
-            expires_at: now + TimeDelta::days(1),
-        };
-        sign_in::open(&mut db, &login, now).await.unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.shutdown.begin();
-    }
-}
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,15 +111,6 @@ impl Browser {
         }
     }
 
-    /// Signs in by the cookie of a login.
-    pub async fn carry(&self, running: &Running, token: &str) {
-        self.driver
-            .goto(format!("{}/assets/icon.svg", running.url))
-            .await
-            .unwrap();
-        self.cookie("forecourt", token).await;
-    }
-
     pub async fn cookie(&self, name: &str, value: &str) {
         let mut cookie = thirtyfour::Cookie::new(name, value);
         cookie.set_path("/");
@@ -228,7 +149,13 @@ impl Browser {
 
     /// The window as a picture.
     pub async fn picture(&self, name: &str) {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../artefacts/screenshots");
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let workspace = workspace
+            .ancestors()
+            .find(|folder| folder.join("Cargo.lock").exists());
+        let folder = workspace
+            .expect("the workspace has a lockfile")
+            .join("artefacts/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         self.driver
             .screenshot(&folder.join(format!("{name}.png")))

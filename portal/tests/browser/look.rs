@@ -1,7 +1,8 @@
 //! Every page in light and dark, on a desk and on a phone: a picture of each, and nothing for the console to say.
 
 use crate::{
-    chromium::{Browser, Running, Screen},
+    chromium::{Browser, Screen},
+    running::Running,
     support::{Fleet, town},
 };
 
