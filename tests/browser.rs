@@ -85,7 +85,7 @@ async fn a_charge_is_watched_from_the_sign_in_to_its_curve() {
     options.sample_interval = Some(Duration::from_secs(30));
     let mut station = Station::spawn(options).unwrap();
     station.booted().await.unwrap();
-    station.controls().plug(1, &VEHICLES[0], 0.4);
+    station.controls().plug(1, &VEHICLES[0], 40.0);
     station.controls().swipe(1, "04A1B2C3");
     station.transaction_started().await.unwrap();
     let active = "document.querySelector('tr[id^=active-] a')";

@@ -40,8 +40,8 @@
     return columns;
   }
 
-  function clock(at, zone) {
-    return new Date(at * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+  function clock(at, zone, second) {
+    return new Date(at * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second });
   }
 
   function scaled(value, by) { return value === null ? null : value / by; }
@@ -74,8 +74,10 @@
       { label: "Energy kWh", scale: "kWh", stroke: colour("energy"), width: 1.75, spanGaps: false, points: { show: false } },
     ];
     const narrow = place.clientWidth < 560;
+    // Of a short session every mark would be of the same minute.
+    const seconds = columns.t[columns.t.length - 1] - columns.t[0] < 900 ? "2-digit" : undefined;
     const axes = [
-      { stroke: muted, font, grid, ticks: grid, space: 64, values: (_, instants) => instants.map((at) => clock(at, zone)) },
+      { stroke: muted, font, grid, ticks: grid, space: 64, values: (_, instants) => instants.map((at) => clock(at, zone, seconds)) },
       axis("kW", 3, narrow ? null : "kW", { grid }),
       axis("kWh", 1, narrow ? null : "kWh", { show: !narrow }),
     ];

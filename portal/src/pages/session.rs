@@ -164,7 +164,7 @@ async fn load(
             .soc_start_pm
             .zip(session.soc_end_pm)
             .map_or_else(String::new, |(start, end)| {
-                format!("{} points", number::percent(end - start))
+                format!("{} % of the battery", number::percent(end - start))
             }),
         started: Moment::new(session.started_at, zone),
         ended: session.ended_at.map(|ended| Moment::new(ended, zone)),
