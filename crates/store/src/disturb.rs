@@ -7,7 +7,7 @@ use crate::testing::TestDb;
 /// When an error strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// While a statement changes the table.
+    /// While a statement writes a row of the table.
     Statement,
     /// At the commit of a transaction that inserted into the table.
     Commit,
@@ -90,9 +90,7 @@ impl TestDb {
         };
         let trigger = match moment {
             Moment::Statement => {
-                format!(
-                    "create trigger strike before insert or update on {table} for each statement"
-                )
+                format!("create trigger strike before insert or update on {table} for each row")
             }
             Moment::Commit => format!(
                 "create constraint trigger strike after insert on {table} deferrable initially deferred for each row"

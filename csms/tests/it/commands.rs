@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use store::commands::{Command, NewCommand};
+use store::disturb::{Blow, Moment};
 use store::{Room, Scope};
 use uuid::Uuid;
 
@@ -110,4 +111,34 @@ async fn the_boot_after_a_reset_is_its_effect() {
     station.close().await;
     let _station = server.station().await;
     eventually("the effect", async || command(&server, reset).await.effect).await;
+}
+
+#[tokio::test]
+async fn a_lost_command_that_could_not_be_noted_does_not_hold_up_the_next() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let lost = queue(&server, "Reset", json!({ "type": "Hard" })).await;
+    assert_eq!(station.receive().await[2], "Reset");
+    let blow = Blow::Error("57P01");
+    server
+        .db
+        .strike_once("commands", Moment::Statement, blow)
+        .await;
+    drop(station);
+    eventually("the station gone", async || {
+        (!server.db.is_connected("CP1").await).then_some(())
+    })
+    .await;
+    assert!(server.db.struck("commands").await);
+    assert_eq!(command(&server, lost).await.status, "sent");
+
+    let next = queue(&server, "UnlockConnector", json!({ "connectorId": 1 })).await;
+    let mut station = server.station().await;
+    let call = station.receive().await;
+    assert_eq!(call[2], "UnlockConnector", "the Reset is not sent again");
+    station
+        .send(&format!(r#"[3,{},{{"status":"Unlocked"}}]"#, call[1]))
+        .await;
+    ends_as(&server, next, "answered").await;
+    assert_eq!(command(&server, lost).await.status, "unknown");
 }

@@ -6,3 +6,4 @@ mod door;
 mod faults;
 mod proxy;
 mod support;
+mod unruly;

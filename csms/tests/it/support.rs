@@ -19,6 +19,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use uuid::Uuid;
 
 /// Longer than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -91,7 +92,7 @@ impl Server {
         self.db
     }
 
-    pub async fn add_station(&self, identity: &str, password: Option<&str>) {
+    pub async fn add_station(&self, identity: &str, password: Option<&str>) -> Uuid {
         let hash = password.map(|password| store::secrets::hash_password(password.as_bytes()));
         let station = NewStation {
             identity,
@@ -103,7 +104,7 @@ impl Server {
         let mut db = self.db.pool.acquire().await.unwrap();
         store::stations::add(&mut db, &station, noon())
             .await
-            .unwrap();
+            .unwrap()
     }
 
     pub async fn add_token(&self, token: &str, status: &str) {
@@ -234,6 +235,17 @@ impl Station {
                 Some(Message::Close(frame)) => return Err(frame.map(|frame| frame.code.into())),
                 Some(_) => {}
                 None => return Err(None),
+            }
+        }
+    }
+
+    /// The next text frame, however long it takes.
+    pub async fn receive_whenever(&mut self) -> Value {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Message::Ping(_))) => {}
+                other => panic!("expected a text frame, got {other:?}"),
             }
         }
     }
