@@ -2,9 +2,12 @@
 //! what stations wrote into their ledgers is compared with the rows. `scripts/chaos` runs the same for longer.
 
 mod ledger;
+mod offline;
 mod patron;
+mod paused;
 mod plan;
 mod rig;
+mod talk;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};

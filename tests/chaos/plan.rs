@@ -15,6 +15,12 @@ pub struct Plan {
     longest: Duration,
     /// Acknowledgements to be had where nothing is killed.
     pub entries: u64,
+    /// How long Postgres stands still.
+    pub paused: Duration,
+    /// Stations that come back with a queue.
+    pub offline: usize,
+    /// Messages in each of their queues.
+    pub queued: usize,
     /// All chance comes from it.
     pub seed: u64,
 }
@@ -38,6 +44,9 @@ impl Plan {
             },
             longest: Duration::from_secs(number("CHAOS_LONGEST_SECONDS", 0)),
             entries: number("CHAOS_ENTRIES", 1_000),
+            paused: Duration::from_secs(number("CHAOS_PAUSED_SECONDS", 2)),
+            offline: size("CHAOS_OFFLINE", 10),
+            queued: size("CHAOS_QUEUED", 200),
             seed: number("CHAOS_SEED", 4),
         }
     }

@@ -31,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Charge points with the firmware's core, beside the swarm.
 const PATRONS: usize = 2;
 /// Connects once a server is there, to see when it lets stations in.
-const CANARY: &str = "CANARY";
+pub const CANARY: &str = "CANARY";
 
 /// Waits until `found` finds something.
 pub async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
@@ -52,7 +52,7 @@ pub async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>
 pub struct Rig {
     cluster: Cluster,
     folder: PathBuf,
-    ocpp: SocketAddr,
+    pub ocpp: SocketAddr,
     health: SocketAddr,
 }
 
@@ -85,8 +85,14 @@ impl Rig {
         rig
     }
 
-    fn url(&self) -> String {
+    /// For [`store::pool::connect`].
+    pub fn url(&self) -> String {
         self.cluster.url("postgres", None)
+    }
+
+    /// Where stations connect.
+    pub fn target(&self) -> Target {
+        Target::new(&format!("ws://{}/ocpp", self.ocpp)).expect("a URL")
     }
 
     /// Where the server writes what it has to say.
@@ -104,13 +110,27 @@ impl Rig {
 
     /// The postmaster and every process of its, at once.
     pub async fn kill_postgres(&self) {
-        let postmaster = self.cluster.pid().expect("a running Postgres");
-        let children = children(postmaster);
-        for pid in [postmaster].iter().chain(&children) {
-            // One that has just ended by itself is as good as killed.
-            let _ = signal(*pid, Signal::SIGKILL);
-        }
+        let postmaster = self.signal_postgres(Signal::SIGKILL);
         self.new_postmaster(postmaster).await;
+    }
+
+    /// Postgres stands still, until [`Self::resume_postgres`].
+    pub fn pause_postgres(&self) {
+        self.signal_postgres(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume_postgres(&self) {
+        self.signal_postgres(Signal::SIGCONT);
+    }
+
+    fn signal_postgres(&self, sent: Signal) -> u32 {
+        let postmaster = self.cluster.pid().expect("a running Postgres");
+        for pid in [postmaster].iter().chain(&children(postmaster)) {
+            // One that has just ended by itself needs none.
+            let _ = signal(*pid, sent);
+        }
+        postmaster
     }
 
     /// What `pg_ctl stop -m immediate` does.
@@ -135,16 +155,21 @@ impl Rig {
 
     /// Compares what was acknowledged with what is stored.
     pub async fn compare(&self, done: &Done) -> Compared {
+        self.compare_facts(&done.facts, &done.line()).await
+    }
+
+    /// As [`Self::compare`]; `line` tells people more of the run.
+    pub async fn compare_facts(&self, facts: &[Fact], line: &str) -> Compared {
         let mut db = self.connection().await;
         Compared {
-            flaws: store::proof::flaws(&mut db, &done.facts)
+            flaws: store::proof::flaws(&mut db, facts)
                 .await
                 .expect("a look at the rows"),
             disorder: store::proof::disorder(&mut db)
                 .await
                 .expect("a look at the rows"),
-            asked: done.facts.len(),
-            line: done.line(),
+            asked: facts.len(),
+            line: line.to_owned(),
         }
     }
 
@@ -270,7 +295,7 @@ impl Server {
             child,
             ready_after: Duration::ZERO,
         };
-        let target = Target::new(&format!("ws://{}/ocpp", rig.ocpp)).expect("a URL");
+        let target = rig.target();
         eventually("the server letting a station in", async || {
             assert!(
                 server.runs(),

@@ -53,7 +53,7 @@ impl Treatment {
 
 /// Every command is told by the number in its payload.
 fn payload(number: usize) -> (&'static str, Value) {
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         ("GetConfiguration", json!({ "key": [number.to_string()] }))
     } else {
         (
