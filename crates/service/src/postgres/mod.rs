@@ -239,7 +239,7 @@ impl Cluster {
     /// `/var/lib/forecourt`, a file in `data` says where, and so does the log.
     ///
     /// # Errors
-    /// See [`Error`]; nothing is left running when this fails.
+    /// See [`enum@Error`]; nothing is left running when this fails.
     pub async fn start(options: &ClusterOptions) -> Result<Self, Error> {
         let place = Place::prepare(&options.data)?;
         let lock = lock(&place)?;
