@@ -15,6 +15,10 @@ use service::config::{Config, Env};
 
 use cli::{Cli, Command};
 
+/// A message is some forty small allocations; glibc's allocator took a seventh of the server's time for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ops::{Expected, Seated};
 use crate::registry::Control;
-use crate::{Csms, connection, message_id};
+use crate::{Csms, message_id};
 
 /// How often rows are looked for that no doorbell announced.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -276,7 +276,7 @@ async fn listen(csms: &Csms) -> store::Result<()> {
                 if ring.channel == store::stations::CHANNEL {
                     handle.tell(Control::StationChanged);
                 } else {
-                    connection::wake(&handle);
+                    handle.tell(Control::CommandWaits);
                 }
             }
             Err(_) => look(csms).await,
@@ -295,7 +295,7 @@ async fn look(csms: &Csms) {
                 .into_iter()
                 .filter_map(|station| csms.registry.get(station))
             {
-                connection::wake(&handle);
+                handle.tell(Control::CommandWaits);
             }
         }
         Err(error) => tracing::debug!(%error, "waiting commands could not be looked for"),

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::commands::{CommandSlot, Step};
 use crate::ops::{Refusal, Seated};
-use crate::registry::{Close, Control, Handle, Seat};
+use crate::registry::{Close, Control, Seat};
 use crate::{Csms, v16};
 
 /// Messages of a station that may wait behind the one in the works; past that its socket is not read (back-pressure
@@ -96,8 +96,7 @@ pub(crate) async fn serve(
     drop(socket);
 
     metrics::gauge!("forecourt_connections").decrement(1.0);
-    crate::presence::write_one(&csms, &handle).await;
-    csms.presence.closed(handle.station_id, handle.generation);
+    csms.presence.closed(&handle);
     csms.registry.leave(&handle);
 }
 
@@ -476,9 +475,4 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
         Ok::<_, tokio_tungstenite::tungstenite::Error>(())
     };
     drop(tokio::time::timeout(CLOSE_TIME, closing).await);
-}
-
-/// Tells a station's connection that a command waits.
-pub(crate) fn wake(handle: &Handle) {
-    handle.tell(Control::CommandWaits);
 }

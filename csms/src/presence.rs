@@ -31,7 +31,32 @@ pub(crate) struct Presence {
 #[derive(Default)]
 struct Changes {
     opened: HashMap<Uuid, Connected>,
-    closed: HashMap<Uuid, i64>,
+    closed: HashMap<Uuid, Closed>,
+}
+
+/// A socket that was closed, and what was last heard on it.
+#[derive(Clone, Copy)]
+struct Closed {
+    generation: i64,
+    seen: Seen,
+}
+
+impl Changes {
+    /// Adds a closing; of two of one station the later socket's counts, and no Heartbeat is lost.
+    fn close(&mut self, closed: Closed) {
+        let known = self.closed.entry(closed.seen.station_id).or_insert(Closed {
+            seen: Seen {
+                heartbeats: 0,
+                ..closed.seen
+            },
+            ..closed
+        });
+        let heartbeats = known.seen.heartbeats + closed.seen.heartbeats;
+        if closed.generation >= known.generation {
+            *known = closed;
+        }
+        known.seen.heartbeats = heartbeats;
+    }
 }
 
 impl Presence {
@@ -43,10 +68,15 @@ impl Presence {
     }
 
     /// A socket was closed.
-    pub(crate) fn closed(&self, station_id: Uuid, generation: i64) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = waiting.closed.entry(station_id).or_insert(generation);
-        *last = (*last).max(generation);
+    pub(crate) fn closed(&self, handle: &Handle) {
+        let closed = Closed {
+            generation: handle.generation,
+            seen: seen(handle),
+        };
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .close(closed);
         self.changed.notify_one();
     }
 
@@ -60,9 +90,8 @@ impl Presence {
         for (station, connected) in changes.opened {
             waiting.opened.entry(station).or_insert(connected);
         }
-        for (station, generation) in changes.closed {
-            let last = waiting.closed.entry(station).or_insert(generation);
-            *last = (*last).max(generation);
+        for closed in changes.closed.into_values() {
+            waiting.close(closed);
         }
     }
 }
@@ -94,18 +123,20 @@ pub(crate) async fn write_last(csms: &Csms) {
 async fn write_changes(csms: &Csms) -> bool {
     let changes = csms.presence.take();
     let opened: Vec<Connected> = changes.opened.values().cloned().collect();
-    let closed: Vec<(Uuid, i64)> = changes
-        .closed
-        .iter()
-        .map(|(station, generation)| (*station, *generation))
-        .collect();
+    let closed: Vec<Closed> = changes.closed.values().copied().collect();
     let written = async {
         let mut connection = csms.pool.acquire().await?;
         if !opened.is_empty() {
             store::presence::connected(&mut connection, &csms.node, &opened).await?;
         }
         if !closed.is_empty() {
-            store::presence::disconnected(&mut connection, &closed, csms.clock.now()).await?;
+            let seen: Vec<Seen> = closed.iter().map(|closed| closed.seen).collect();
+            store::presence::seen(&mut connection, &seen).await?;
+            let sockets: Vec<(Uuid, i64)> = closed
+                .iter()
+                .map(|closed| (closed.seen.station_id, closed.generation))
+                .collect();
+            store::presence::disconnected(&mut connection, &sockets, csms.clock.now()).await?;
         }
         store::Result::Ok(())
     };
@@ -147,9 +178,4 @@ fn seen(handle: &Handle) -> Seen {
         at,
         heartbeats: heartbeats.cast_signed(),
     }
-}
-
-/// A connection ends: what it was last heard to say goes with it.
-pub(crate) async fn write_one(csms: &Csms, handle: &Arc<Handle>) {
-    write_seen(csms, std::slice::from_ref(handle)).await;
 }

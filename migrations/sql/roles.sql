@@ -26,8 +26,6 @@ grant update on stations, commands to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
 
-alter role forecourt_portal set statement_timeout = '30s';
-
 -- The second wall: without a scope the portal's role sees no row that belongs to a site.
 -- `forecourt.sites` is '*' (all), or a list of site ids; set per transaction by store::Scope.
 create or replace function scope_allows(site uuid) returns boolean

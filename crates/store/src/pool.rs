@@ -55,7 +55,9 @@ pub fn options(url: &str, room: Room) -> Result<PgConnectOptions> {
     };
     Ok(match room {
         Room::Csms => options.options(KEYS_ONLY),
-        _ => options,
+        // No page is worth a longer wait. (A setting of the role would not do: it holds for log-ins as that role only.)
+        Room::Portal => options.options([("statement_timeout", "30s")]),
+        Room::Billing | Room::Owner => options,
     })
 }
 
