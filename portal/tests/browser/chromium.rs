@@ -166,6 +166,8 @@ impl Browser {
 
 /// A session as soon as chromedriver answers.
 async fn connect(port: u16, capabilities: &ChromeCapabilities) -> WebDriver {
+    // A process has one TLS provider. Nothing here speaks TLS, but the client insists when it is built for it.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let started = std::time::Instant::now();
     loop {
         match WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities.clone()).await {
