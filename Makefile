@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check sqlx bench chaos fuzz
+.PHONY: help setup run test check sqlx peer bench chaos fuzz
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,7 @@ run: ## Start everything with demo data and six simulated chargers: http://127.0
 
 test: ## Run every test: pure, wire, database, browser, third-party client
 	@scripts/setup dev
+	@$(MAKE) --no-print-directory peer
 	cargo nextest run --workspace
 
 check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmware without std
@@ -32,6 +33,11 @@ check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmw
 
 sqlx: ## Renew crates/store/.sqlx after a query or a migration has changed
 	scripts/sqlx
+
+peer: ## Build the charge point on rust-ocpp, which the tests run; it has a lockfile of its own
+	@echo '==> Building the charge point on rust-ocpp (the first time takes a minute or two)'
+	@cargo build --quiet --locked --manifest-path simulators/peer/Cargo.toml \
+		--target-dir $${CARGO_TARGET_DIR:-target}/peer
 
 chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
 	scripts/chaos $(ARGS)

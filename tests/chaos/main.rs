@@ -99,7 +99,9 @@ async fn a_database_that_lies_about_its_commits_is_found_out() {
     let rig = Rig::start("lazy", plan.stations, &lazy).await;
     let server = Server::start(&rig).await;
     let load = Load::begin(&rig, plan.stations);
-    for _ in 0..plan.kills {
+    // A few will do, however long the others run.
+    let kills = plan.kills.min(10);
+    for _ in 0..kills {
         load.grows(300).await;
         rig.kill_postgres().await;
         rig.postgres_answers().await;
@@ -114,7 +116,7 @@ async fn a_database_that_lies_about_its_commits_is_found_out() {
     );
     println!(
         "{}",
-        json!({ "chaos": "kill -9 of a lying Postgres", "kills": plan.kills, "acknowledged": done.facts.len(),
+        json!({ "chaos": "kill -9 of a lying Postgres", "kills": kills, "acknowledged": done.facts.len(),
                 "lost": compared.flaws.len() })
     );
     server.end().await;

@@ -21,9 +21,9 @@ async fn a_paused_postgres_costs_patience_and_no_message() {
     let load = Load::begin(&rig, plan.stations);
     load.grows(200).await;
     let mut canary = Talker::connect(&rig.target(), CANARY).await;
-    rig.pause_postgres();
+    let paused = rig.pause_postgres();
     sleep(plan.paused).await;
-    rig.resume_postgres();
+    drop(paused);
     load.grows(200).await;
     canary.call("Heartbeat", &serde_json::json!({})).await;
     room.close().await;
@@ -32,7 +32,7 @@ async fn a_paused_postgres_costs_patience_and_no_message() {
     let room = Room::open(&rig, Duration::from_secs(1)).await;
     load.grows(200).await;
     let mut canary = Talker::connect(&rig.target(), CANARY).await;
-    rig.pause_postgres();
+    let paused = rig.pause_postgres();
     assert_eq!(canary.close_code().await, Some(1013));
     eventually("a refusal", async || {
         let refused = rig.target().connect(CANARY, None).await.err();
@@ -40,7 +40,7 @@ async fn a_paused_postgres_costs_patience_and_no_message() {
     })
     .await;
     sleep(plan.paused).await;
-    rig.resume_postgres();
+    drop(paused);
     load.grows(200).await;
     let done = load.end().await;
     rig.compare(&done).await.expect_whole();

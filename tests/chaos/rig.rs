@@ -114,14 +114,10 @@ impl Rig {
         self.new_postmaster(postmaster).await;
     }
 
-    /// Postgres stands still, until [`Self::resume_postgres`].
-    pub fn pause_postgres(&self) {
+    /// Postgres stands still as long as the value lives.
+    pub fn pause_postgres(&self) -> Paused<'_> {
         self.signal_postgres(Signal::SIGSTOP);
-    }
-
-    /// Lets it go on.
-    pub fn resume_postgres(&self) {
-        self.signal_postgres(Signal::SIGCONT);
+        Paused(self)
     }
 
     fn signal_postgres(&self, sent: Signal) -> u32 {
@@ -177,6 +173,15 @@ impl Rig {
     pub async fn end(self) {
         self.cluster.stop().await;
         clear(&self.folder).await;
+    }
+}
+
+/// Postgres standing still; it goes on when this is dropped, a test that fails included.
+pub struct Paused<'r>(&'r Rig);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.0.signal_postgres(Signal::SIGCONT);
     }
 }
 
@@ -382,12 +387,15 @@ impl Load {
         /// An entry is a line of about so many bytes.
         const LINE: u64 = 120;
         let length = || fs::metadata(&self.ledger).map_or(0, |file| file.len());
-        let enough = length() + more * LINE;
-        eventually("further acknowledgements", async || {
-            assert!(!self.swarm.is_finished(), "the swarm ended early");
-            (length() >= enough).then_some(())
-        })
-        .await;
+        let mut reached = length();
+        let enough = reached + more * LINE;
+        while reached < enough {
+            reached = eventually("a further acknowledgement", async || {
+                assert!(!self.swarm.is_finished(), "the swarm ended early");
+                Some(length()).filter(|length| *length > reached)
+            })
+            .await;
+        }
     }
 
     /// Ends it. Stations must have been told nothing but yes.
@@ -408,7 +416,12 @@ impl Load {
             "boot_not_accepted",
             "ledger",
         ] {
-            assert_eq!(done.report.errors.get(kind), None, "{}", done.line());
+            assert_eq!(
+                done.report.errors.get(kind),
+                None,
+                "{kind}: {}",
+                done.line()
+            );
         }
         done
     }

@@ -67,7 +67,8 @@ impl Template {
             (Hole::Power, READING.power_w.to_string()),
             (Hole::Current, "73737373.7".to_owned()),
             (Hole::Voltage, "84848484.8".to_owned()),
-            (Hole::Soc, "199".to_owned()),
+            // Short as it is, it also stands in names: within its quotes it does not.
+            (Hole::Soc, "\"199\"".to_owned()),
         ];
         let mut rest = frame::call(ID, action, &payload);
         let mut parts = Vec::new();
@@ -104,7 +105,7 @@ impl Template {
                 Hole::Power => write!(out, "{}", fill.reading.power_w),
                 Hole::Current => tenths(&mut out, fill.reading.current_da),
                 Hole::Voltage => tenths(&mut out, fill.reading.voltage_dv),
-                Hole::Soc => write!(out, "{}", fill.reading.soc_percent.unwrap_or(0)),
+                Hole::Soc => write!(out, "\"{}\"", fill.reading.soc_percent.unwrap_or(0)),
             };
         }
         out.push_str(&self.tail);
@@ -224,8 +225,8 @@ mod tests {
             )
         );
         assert_eq!(
-            Frames::new("A1").start.render(&fill),
-            r#"[2,"17","StartTransaction",{"connectorId":1,"idTag":"A1","meterStart":1000,"timestamp":"2025-11-20T13:48:20.000Z"}]"#
+            Frames::new("TAG00199").start.render(&fill),
+            r#"[2,"17","StartTransaction",{"connectorId":1,"idTag":"TAG00199","meterStart":1000,"timestamp":"2025-11-20T13:48:20.000Z"}]"#
         );
     }
 }
