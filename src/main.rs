@@ -56,7 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 fn read_dot_env() -> anyhow::Result<()> {
     match dotenvy::dotenv() {
         Err(error) if !error.not_found() => {
-            Err(error).context(".env cannot be read: expected lines of NAME=value")
+            Err(error).context(".env cannot be used; it holds lines of NAME=value")
         }
         _ => Ok(()),
     }

@@ -8,6 +8,9 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
+/// Supervisors signal a process and its group, which is one request and not two.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
 /// The two signals to end, and the tasks that must end before the process does. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -51,7 +54,7 @@ impl Shutdown {
         self.tasks.token()
     }
 
-    /// Begins at the first SIGTERM or Ctrl-C; a second one makes it hard at once.
+    /// Begins at the first SIGTERM or Ctrl-C; a later one makes it hard at once.
     ///
     /// # Errors
     /// When the signals cannot be watched.
@@ -69,6 +72,15 @@ impl Shutdown {
                     _ = interrupt.recv() => tracing::info!("asked to end by Ctrl-C"),
                 }
                 token.cancel();
+                tokio::time::sleep(SAME_REQUEST).await;
+                // What came meanwhile is forgotten with the old listeners.
+                let (Ok(again), Ok(and_again)) = (
+                    signal(SignalKind::terminate()),
+                    signal(SignalKind::interrupt()),
+                ) else {
+                    return;
+                };
+                (terminate, interrupt) = (again, and_again);
             }
         });
         Ok(())
@@ -94,6 +106,7 @@ impl Shutdown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::signal::{Signal, raise};
 
     const GRACE: Duration = Duration::from_secs(10);
 
@@ -116,5 +129,19 @@ mod tests {
         shutdown.spawn(std::future::pending::<()>());
         shutdown.begin();
         assert!(!shutdown.finish(GRACE).await);
+    }
+
+    #[tokio::test]
+    async fn a_signal_that_comes_twice_at_once_is_one_request() {
+        let shutdown = Shutdown::new();
+        shutdown.on_signals().unwrap();
+        for _ in 0..2 {
+            raise(Signal::SIGTERM).unwrap();
+        }
+        shutdown.soft().cancelled().await;
+        let hard = shutdown.hard().cancelled();
+        assert!(tokio::time::timeout(SAME_REQUEST * 2, hard).await.is_err());
+        raise(Signal::SIGTERM).unwrap();
+        shutdown.hard().cancelled().await;
     }
 }

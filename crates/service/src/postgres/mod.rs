@@ -236,7 +236,7 @@ impl Cluster {
     ///
     /// A server that an earlier process of ours left behind (kill -9) is adopted. As root the server runs as the
     /// owner of its files, at first the `postgres` user; when that user cannot reach `data`, the cluster goes to
-    /// `/var/lib/forecourt`, a file in `data` says where, and so does the log.
+    /// `/var/lib/forecourt`, and a file in `data` says where.
     ///
     /// # Errors
     /// See [`enum@Error`]; nothing is left running when this fails.

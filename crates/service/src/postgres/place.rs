@@ -172,7 +172,7 @@ impl Place {
         let pointer = self.data.join(POINTER);
         fs::write(&pointer, format!("{}\n", self.base.display()))
             .map_err(Error::io("write", &pointer))?;
-        tracing::info!(
+        tracing::debug!(
             place = %self.base.display(),
             "running as root, and the `postgres` user cannot reach {}: the database goes elsewhere",
             self.data.display(),
