@@ -37,14 +37,16 @@ pub async fn charge(
         linger_minutes: 1.0,
     };
     station.session(visit());
-    loop {
-        let event = tokio::select! {
-            event = station.next_event() => event.expect("a running station"),
-            _ = over.wait_for(|over| *over) => break,
-        };
-        match event {
+    let mut charging = true;
+    // To the end of the visit: the next load's charge point must find its connector free.
+    while charging || !ledger.is_even() || !*over.borrow_and_update() {
+        if !charging && ledger.is_even() {
+            station.session(visit());
+            charging = true;
+        }
+        match station.next_event().await.expect("a running station") {
             StationEvent::Frame(_, direction, text) => ledger.note(direction, &text),
-            StationEvent::SessionOver { .. } => station.session(visit()),
+            StationEvent::SessionOver { .. } => charging = false,
             StationEvent::Core(Event::GaveUp(action)) => {
                 panic!("{}: a {action} was given up", ledger.station)
             }
@@ -71,6 +73,15 @@ struct Ledger {
 }
 
 impl Ledger {
+    /// Every start that was acknowledged has its stop.
+    fn is_even(&self) -> bool {
+        let starts = self
+            .facts
+            .iter()
+            .filter(|fact| matches!(fact, Fact::Start { .. }));
+        2 * starts.count() == self.facts.len()
+    }
+
     fn note(&mut self, direction: Direction, text: &str) {
         let Ok(frame) = serde_json::from_str::<Value>(text) else {
             panic!("{}: no frame: {text}", self.station)

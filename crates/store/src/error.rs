@@ -45,11 +45,16 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
-    /// What an error of COMMIT means: an answer of the database is a plain no, anything else leaves it open.
+    /// What an error of COMMIT means: an answer of the database is a plain no, anything else leaves it open. So does an
+    /// answer with which it ends the connection: it may have been told to end just after it had committed.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::Database(_) => error.into(),
-            broken => Error::Unknown(broken),
+        let code = error
+            .as_database_error()
+            .and_then(|database| database.code());
+        if code.is_some_and(|code| !code.starts_with("57P") && !code.starts_with("08")) {
+            error.into()
+        } else {
+            Error::Unknown(error)
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! A commit holds at most one message of a station, so that no row of it depends on another.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
@@ -178,15 +180,27 @@ pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<St
     insert_messages(&mut tx, &all(effects, |effect| &effect.messages)).await?;
     meter::upsert(&mut tx, &all(effects, |effect| &effect.meter)).await?;
     insert_signed(&mut tx, &all(effects, |effect| &effect.signed)).await?;
-    let started = transactions::start(&mut tx, &all(effects, |effect| &effect.starts)).await?;
+    let starts = all(effects, |effect| &effect.starts);
+    let started = transactions::start(&mut tx, &starts).await?;
     let stops = all(effects, |effect| &effect.stops);
-    transactions::stop(&mut tx, &stops).await?;
+    let stopped = transactions::stop(&mut tx, &stops).await?;
     transactions::keep_odd(&mut tx, &all(effects, |effect| &effect.odd_stops)).await?;
     let late = all(effects, |effect| &effect.late);
     transactions::close_sessions(&mut tx, &stops, &late).await?;
     write_statuses(&mut tx, &all(effects, |effect| &effect.statuses)).await?;
     write_boots(&mut tx, &all(effects, |effect| &effect.boots)).await?;
-    insert_events(&mut tx, &all(effects, |effect| &effect.events)).await?;
+    let mut events = all(effects, |effect| &effect.events);
+    let changed: HashSet<Uuid> = started.iter().map(|new| new.id).chain(stopped).collect();
+    let meant = starts.iter().map(|start| start.id);
+    let meant = meant.chain(stops.iter().map(|stop| stop.transaction_id));
+    // What was known already, from a message that was decided while the first was being committed, is no news.
+    let no_news: HashSet<Uuid> = meant.filter(|id| !changed.contains(id)).collect();
+    events.retain(|event| {
+        event
+            .subject
+            .is_none_or(|subject| !no_news.contains(&subject))
+    });
+    insert_events(&mut tx, &events).await?;
     tx.commit().await.map_err(Error::of_commit)?;
     Ok(started)
 }

@@ -65,6 +65,8 @@ pub struct Disorder {
     pub wrong_state: i64,
     /// Connectors with more than one open transaction.
     pub crowded_connectors: i64,
+    /// Starts and stops that were told to others twice, or of a transaction that is none.
+    pub false_events: i64,
 }
 
 /// Facts asked for in one statement.
@@ -230,7 +232,11 @@ pub async fn disorder(db: &mut PgConnection) -> Result<Disorder> {
             where (x.stopped_at is null) <> (c.state = 'active')) as wrong_state,
            (select count(*) from (
               select from transactions where stopped_at is null and connector <> 0
-              group by station_id, connector having count(*) > 1) as crowded) as crowded_connectors",
+              group by station_id, connector having count(*) > 1) as crowded) as crowded_connectors,
+           (select count(*) from (
+              select from events e left join transactions x on x.id = e.subject
+              where e.kind in ('transaction.started', 'transaction.stopped')
+              group by e.kind, e.subject having count(*) > 1 or count(x.id) = 0) as told) as false_events",
     )
     .fetch_one(db)
     .await?)
@@ -239,13 +245,13 @@ pub async fn disorder(db: &mut PgConnection) -> Result<Disorder> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::{self, Effect, MeterRow, Start, Stop};
+    use crate::ingest::{self, Effect, EventRow, MeterRow, Start, Stop};
     use crate::stations::{self, NewStation, Registration};
     use crate::testing::database;
     use uuid::Uuid;
 
-    /// A stored charge, and what its station would have in its ledger.
-    async fn charge(db: &mut PgConnection) -> Vec<Fact> {
+    /// The rows of a charge of `CP1`.
+    async fn rows(db: &mut PgConnection) -> (Start, MeterRow, Stop) {
         let at: DateTime<Utc> = service::clock::Clock::system().now();
         let at = DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap();
         let new = NewStation {
@@ -302,6 +308,13 @@ mod tests {
             replaces: false,
             flags: Vec::new(),
         };
+        (start, row, stop)
+    }
+
+    /// A stored charge, and what its station would have in its ledger.
+    async fn charge(db: &mut PgConnection) -> Vec<Fact> {
+        let (start, row, stop) = rows(db).await;
+        let at = start.started_at;
         let effect = Effect {
             starts: vec![start],
             meter: vec![row],
@@ -353,6 +366,45 @@ mod tests {
         }
         let named: Vec<(Fact, i64)> = wrong.iter().map(|fact| (fact.clone(), 0)).collect();
         assert_eq!(flaws(&mut db, &wrong).await.unwrap(), named);
+    }
+
+    #[tokio::test]
+    async fn what_is_known_already_is_told_to_nobody() {
+        let database = database().await;
+        let mut db = database.pool.acquire().await.unwrap();
+        let (start, _, stop) = rows(&mut db).await;
+        let told = |kind, subject| EventRow {
+            at: start.received_at,
+            kind,
+            site_id: None,
+            station_id: start.station_id,
+            subject: Some(subject),
+            detail: serde_json::Value::Null,
+        };
+        // The same start twice, each decided before the other was there.
+        for id in [start.id, Uuid::from_u128(2)] {
+            let effect = Effect {
+                starts: vec![Start {
+                    id,
+                    ..start.clone()
+                }],
+                events: vec![told("transaction.started", id)],
+                ..Effect::default()
+            };
+            let started = ingest::commit(&mut db, &[&effect]).await.unwrap();
+            assert_eq!(started[0].id, start.id);
+        }
+        for _ in 0..2 {
+            let effect = Effect {
+                stops: vec![stop.clone()],
+                events: vec![told("transaction.stopped", start.id)],
+                ..Effect::default()
+            };
+            ingest::commit(&mut db, &[&effect]).await.unwrap();
+        }
+        assert_eq!(disorder(&mut db).await.unwrap(), Disorder::default());
+        let events = crate::events::after(&mut db, crate::events::Position::default(), 10).await;
+        assert_eq!(events.unwrap().len(), 2);
     }
 
     #[tokio::test]

@@ -144,15 +144,15 @@ pub(super) async fn start(db: &mut PgConnection, starts: &[&Start]) -> Result<Ve
     .await?)
 }
 
-/// Ends transactions. One that has ended already keeps its first stop.
-pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<()> {
+/// Ends transactions, and answers which. One that has ended already keeps its first stop.
+pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<Vec<Uuid>> {
     if stops.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     fn column<T>(stops: &[&Stop], of: impl Fn(&Stop) -> T) -> Vec<T> {
         stops.iter().map(|stop| of(stop)).collect()
     }
-    sqlx::query!(
+    Ok(sqlx::query_scalar!(
         "update transactions x set
            stopped_at = said.stopped_at, stop_received_at = said.received_at, meter_stop_wh = said.meter_stop_wh,
            stop_reason = said.reason, stop_id_token = said.id_token,
@@ -161,7 +161,8 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<()> {
            $8::boolean[])
            as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags, replaces)
          where x.id = said.id
-           and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))",
+           and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))
+         returning x.id",
         &column(stops, |stop| stop.transaction_id),
         &column(stops, |stop| stop.stopped_at),
         &column(stops, |stop| stop.received_at),
@@ -171,9 +172,8 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<()> {
         &column(stops, |stop| stop.flags.join(",")),
         &column(stops, |stop| stop.replaces)
     )
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_all(db)
+    .await?)
 }
 
 /// Gives sessions the figures of their ended transactions: those that end now, and those that late data changes.
