@@ -318,10 +318,15 @@ impl Station {
             }
             let dialled = {
                 let _permit = self.worker.dialling.acquire().await.ok()?;
-                self.worker
-                    .target
-                    .connect(&self.name, self.password.as_deref().map(str::as_bytes))
-                    .await
+                let password = self.password.as_deref().map(str::as_bytes);
+                let dial = self.worker.target.connect(&self.name, password);
+                let limit = self.worker.options.call_timeout;
+                tokio::time::timeout(limit, dial).await.unwrap_or_else(|_| {
+                    Err(ConnectError::Unreachable {
+                        authority: self.worker.target.authority().to_owned(),
+                        source: std::io::ErrorKind::TimedOut.into(),
+                    })
+                })
             };
             match dialled {
                 Ok(socket) => {
