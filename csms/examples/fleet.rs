@@ -1,4 +1,5 @@
-//! The fleet of `make bench`: stations `SIM-00000`… with one password among them, and a token `TAG00000`… for each.
+//! The fleet of `make bench`: stations `SIM-00000`… without a password, `KEY-00000`… with one password among them, and
+//! tokens `TAG00000`….
 
 use service::clock::Clock;
 use store::Room;
@@ -18,15 +19,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool = store::pool::connect(url, Room::Owner, 1)?;
     let mut all = pool.begin().await?;
     for number in 0..count {
-        let identity = format!("SIM-{number:05}");
-        let station = NewStation {
-            identity: &identity,
-            site_id: None,
-            registration: Registration::Accepted,
-            security_profile: 1,
-            password_hash: Some(&hash),
-        };
-        stations::add(&mut all, &station, now).await?;
+        for (name, password_hash) in [("SIM", None), ("KEY", Some(hash.as_str()))] {
+            let station = NewStation {
+                identity: &format!("{name}-{number:05}"),
+                site_id: None,
+                registration: Registration::Accepted,
+                security_profile: i16::from(password_hash.is_some()),
+                password_hash,
+            };
+            stations::add(&mut all, &station, now).await?;
+        }
         let token = IdToken {
             token: format!("TAG{number:05}"),
             kind: "RFID".to_owned(),
