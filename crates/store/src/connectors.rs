@@ -203,7 +203,10 @@ async fn charging_at(
 ) -> Result<HashMap<Uuid, (i64, Option<i64>)>> {
     let rows = sqlx::query!(
         r#"select station_id as "station_id!", count(*) as "active!", sum(power_w) as power_w
-           from sessions_as_read where station_id = any ($1) and state = 'active' group by station_id"#,
+           from sessions_as_read
+           where state = 'active'
+             and id in (select id from transactions where station_id = any ($1) and stopped_at is null)
+           group by station_id"#,
         stations
     )
     .fetch_all(&mut **db)

@@ -65,7 +65,8 @@ pub async fn figures(db: &mut Scoped<'_>, now: DateTime<Utc>) -> Result<Figures>
     .await?;
     let active = sqlx::query!(
         r#"select count(*) as "active!", coalesce(sum(power_w) filter (where sampled_at > $1), 0)::bigint as "power_w!"
-           from sessions_as_read where state = 'active'"#,
+           from sessions_as_read
+           where state = 'active' and id in (select id from transactions where stopped_at is null)"#,
         now - POWER_FOR
     )
     .fetch_one(&mut **db)
@@ -185,7 +186,8 @@ pub async fn attention(
              union all
              select 3, 'no_meter_values', c.station_id, c.evse, c.id, coalesce(c.sampled_at, c.started_at), ''
              from sessions_as_read c join live on live.id = c.station_id
-             where c.state = 'active' and coalesce(c.sampled_at, c.started_at) < $4
+             where c.state = 'active' and c.id in (select id from transactions where stopped_at is null)
+               and coalesce(c.sampled_at, c.started_at) < $4
              union all
              select 4, 'stuck_preparing', station_id, evse, null, since, ''
              from stood where status = 'Preparing' and since < $5
