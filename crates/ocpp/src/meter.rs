@@ -118,6 +118,17 @@ pub struct Signed {
     pub value: String,
 }
 
+/// What a register can hold at most, in Wh: a terawatt hour. No outlet ever delivered it, and sums of millions of such
+/// registers still fit 64 bits.
+const MOST_WH: i64 = 1_000_000_000_000;
+
+/// A register's reading in Wh, if it can be one. Negative ones can: registers are reset, and some count both ways.
+pub fn register(energy_wh: i64) -> Option<i64> {
+    (-MOST_WH..=MOST_WH)
+        .contains(&energy_wh)
+        .then_some(energy_wh)
+}
+
 /// Makes wide samples of the meter values of MeterValues or StopTransaction. Readings of one time and context share one.
 pub fn normalise(values: &[MeterValue], habits: Habits) -> Readings {
     let mut gathered = Gathered {
@@ -294,6 +305,9 @@ impl<'a> Draft<'a> {
             Some(phase) => Some(lenient::conductor(phase).ok_or(None)?),
         };
         let sample = &mut self.sample;
+        if *measurand == Measurand::EnergyActiveImportRegister {
+            register(number).ok_or(Flag::ValueOdd)?;
+        }
         match (measurand, conductor) {
             (Measurand::EnergyActiveImportRegister, None) => fill(&mut sample.energy_wh, number),
             (Measurand::PowerActiveImport, None) => fill(&mut sample.power_w, number),

@@ -155,7 +155,7 @@ fn quirk_31_numbers_are_read_as_they_come_and_only_the_bad_one_is_dropped() {
     );
     assert_eq!(readings.flags, [Flag::ValueDropped]);
     let readings = sampled(
-        r#"[{"value":"door open"},{"value":"99999999999999999999999"},{"value":"101","measurand":"SoC"}]"#,
+        r#"[{"value":"door open"},{"value":"99999999999999999999999"},{"value":"1000000000001"},{"value":"101","measurand":"SoC"}]"#,
     );
     assert_eq!(readings.flags, [Flag::ValueOdd]);
     assert!(

@@ -1,7 +1,7 @@
 //! The Core profile: boot, authorize, start, meter, status, stop, and the vendors' own messages.
 
-use chrono::{DateTime, Utc};
-use ocpp::meter::{Habits, normalise};
+use chrono::{DateTime, Days, Utc};
+use ocpp::meter::{Habits, normalise, register};
 use ocpp::v16::{
     AuthorizationStatus, AuthorizeRequest, AuthorizeResponse, BootNotificationRequest,
     BootNotificationResponse, DataTransferRequest, DataTransferResponse, DataTransferStatus,
@@ -10,13 +10,16 @@ use ocpp::v16::{
     StatusNotificationRequest, StatusNotificationResponse, StopTransactionRequest,
     StopTransactionResponse,
 };
-use ocpp::{Timestamp, decode};
+use ocpp::{TimeFlaw, Timestamp, decode};
 use store::ingest::Effect;
 use store::stations::Registration;
 
 use super::{Call, Decided, json};
 use crate::ops::authorize::{Authorization, Verdict};
 use crate::ops::{self, Refusal, boot, meter, start, status, stop};
+
+/// A clock further ahead of ours than this was never set.
+const AHEAD: Days = Days::new(30);
 
 pub(super) fn boot_notification(call: &Call) -> Result<Decided, Refusal> {
     let request: BootNotificationRequest = decode(&call.payload)?;
@@ -69,16 +72,14 @@ pub(super) async fn authorize(call: &Call) -> Result<Decided, Refusal> {
 
 pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
     let request: StartTransactionRequest = decode(&call.payload)?;
-    let mut flags = time_flags(request.timestamp);
-    if request.meter_start.is_none() {
-        flags.push("meter-start-missing".to_owned());
-    }
+    let mut flags = time_flags(request.timestamp, call.now);
+    let meter_start = noted_register(request.meter_start, "meter-start", &mut flags);
     let said = start::Said {
         connector: connector(request.connector_id),
         id_token: request.id_tag.unwrap_or_default(),
         stated_at: request.timestamp.and_then(Timestamp::stated),
-        credible_at: request.timestamp.and_then(Timestamp::credible),
-        meter_start_wh: request.meter_start.unwrap_or(0),
+        credible_at: credible(request.timestamp, call.now),
+        meter_start_wh: meter_start.unwrap_or(0),
         reservation_id: request.reservation_id,
         flags,
     };
@@ -120,7 +121,7 @@ pub(super) fn status_notification(call: &Call) -> Result<Decided, Refusal> {
             .map_or_else(|| "NoError".to_owned(), |code| code.as_str().to_owned()),
         vendor_error_code: request.vendor_error_code,
         info: request.info,
-        at: request.timestamp.and_then(Timestamp::credible),
+        at: credible(request.timestamp, call.now),
     };
     let effect = status::decide(&call.seated.station, said, call.now);
     Ok(Decided::new(&StatusNotificationResponse {}, effect))
@@ -130,10 +131,8 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     let request: StopTransactionRequest = decode(&call.payload)?;
     let number = request.transaction_id;
     let known = call.seated.transactions(&call.csms, number).await?;
-    let mut flags = time_flags(request.timestamp);
-    if request.meter_stop.is_none() {
-        flags.push("meter-stop-missing".to_owned());
-    }
+    let mut flags = time_flags(request.timestamp, call.now);
+    let meter_stop = noted_register(request.meter_stop, "meter-stop", &mut flags);
     let started_at_wh = |number| {
         known
             .iter()
@@ -142,11 +141,8 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     };
     let said = stop::Said {
         number,
-        meter_stop_wh: request
-            .meter_stop
-            .or_else(|| started_at_wh(number))
-            .unwrap_or(0),
-        stopped_at: believable(request.timestamp, call.now),
+        meter_stop_wh: meter_stop.or_else(|| started_at_wh(number)).unwrap_or(0),
+        stopped_at: credible(request.timestamp, call.now).unwrap_or(call.now),
         reason: request.reason.map(|reason| reason.as_str().to_owned()),
         id_token: request.id_tag.clone(),
         flags,
@@ -222,17 +218,31 @@ fn connector(id: Option<i64>) -> i32 {
         .unwrap_or(0)
 }
 
-fn believable(stated: Option<Timestamp>, now: DateTime<Utc>) -> DateTime<Utc> {
-    stated.and_then(Timestamp::credible).unwrap_or(now)
+/// A register as read, if it can be believed; what is wrong with it is noted.
+fn noted_register(said: Option<i64>, name: &str, flags: &mut Vec<String>) -> Option<i64> {
+    let believed = said.and_then(register);
+    if believed.is_none() {
+        let flaw = if said.is_some() { "absurd" } else { "missing" };
+        flags.push(format!("{name}-{flaw}"));
+    }
+    believed
 }
 
-fn time_flags(stated: Option<Timestamp>) -> Vec<String> {
-    match stated {
-        None => vec!["time-missing".to_owned()],
-        Some(time) => time
-            .flaw()
-            .map(|flaw| flaw.flag().to_owned())
-            .into_iter()
-            .collect(),
-    }
+/// The stated time if it can be true: what happened did not happen next year.
+fn credible(stated: Option<Timestamp>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    stated
+        .and_then(Timestamp::credible)
+        .filter(|at| *at <= now + AHEAD)
+}
+
+fn time_flags(stated: Option<Timestamp>, now: DateTime<Utc>) -> Vec<String> {
+    let flag = match stated {
+        None => Some("time-missing"),
+        Some(time) => match time.flaw() {
+            Some(flaw) => Some(flaw.flag()),
+            None if credible(stated, now).is_none() => Some(TimeFlaw::Absurd.flag()),
+            None => None,
+        },
+    };
+    flag.map(str::to_owned).into_iter().collect()
 }

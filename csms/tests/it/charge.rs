@@ -2,7 +2,8 @@
 
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
-use store::sessions::State;
+use store::sessions::{self, Filter, State};
+use store::{Room, Scope};
 
 use crate::support::{Server, Station, noon};
 
@@ -171,4 +172,37 @@ async fn a_charger_with_a_clock_far_off_loses_nothing() {
         session.started_at > noon() - TimeDelta::hours(1),
         "shown at the time of receipt"
     );
+}
+
+#[tokio::test]
+async fn a_register_and_a_time_that_cannot_be_are_noted_and_spoil_no_sum() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for (tag, register) in [("TAG1", i64::MIN), ("TAG2", i64::MAX)] {
+        let start = json!({ "connectorId": 1, "idTag": tag, "meterStart": register,
+                            "timestamp": "2099-01-01T00:00:00Z" });
+        let number = station.call("StartTransaction", start).await["transactionId"].clone();
+        meter(&mut station, &number, noon(), i64::MAX, 11_000).await;
+        let stop =
+            json!({ "transactionId": number, "meterStop": i64::MAX, "timestamp": text(noon()) });
+        let answer = station.call("StopTransaction", stop).await;
+        assert!(answer.is_object(), "{answer}");
+    }
+    let sessions = server.sessions().await;
+    assert_eq!(sessions.len(), 2);
+    for session in &sessions {
+        assert_eq!((session.state, session.energy_wh), (State::Ended, Some(0)));
+        assert!(session.started_at < noon() + TimeDelta::hours(1));
+        for flag in ["time-absurd", "meter-start-absurd", "meter-stop-absurd"] {
+            assert!(
+                session.flags.iter().any(|noted| noted == flag),
+                "{flag}: {:?}",
+                session.flags
+            );
+        }
+    }
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let totals = sessions::totals(&mut db, &Filter::default()).await.unwrap();
+    assert_eq!((totals.count, totals.energy_wh), (2, 0));
 }
