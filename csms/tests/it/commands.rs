@@ -132,8 +132,8 @@ async fn a_lost_command_that_could_not_be_noted_does_not_hold_up_the_next() {
     assert!(server.db.struck("commands").await);
     assert_eq!(command(&server, lost).await.status, "sent");
 
-    let next = queue(&server, "UnlockConnector", json!({ "connectorId": 1 })).await;
     let mut station = server.station().await;
+    let next = queue(&server, "UnlockConnector", json!({ "connectorId": 1 })).await;
     let call = station.receive().await;
     assert_eq!(call[2], "UnlockConnector", "the Reset is not sent again");
     station
