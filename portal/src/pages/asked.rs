@@ -19,7 +19,15 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| Error::Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
-        Ok(Parameters::from(pairs))
+        // The database cannot even be asked for NUL.
+        match pairs.iter().find(|(_, value)| value.contains('\0')) {
+            Some((name, value)) => Err(refuse(
+                name,
+                &value.replace('\0', "\u{2400}"),
+                "a text without NUL",
+            )),
+            None => Ok(Parameters::from(pairs)),
+        }
     }
 }
 

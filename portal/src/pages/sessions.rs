@@ -115,7 +115,7 @@ impl Asked {
 
     /// The whole filter in words, for the page that found nothing.
     fn describe(&self) -> String {
-        let mut words = vec![self.window().to_lowercase().replace("utc", "UTC")];
+        let mut words = vec![self.window().replacen("Started", "started", 1)];
         if !self.filter.stations.is_empty() {
             words.push(format!("at {}", self.filter.stations.join(", ")));
         }

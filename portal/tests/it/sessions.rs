@@ -99,6 +99,7 @@ async fn what_cannot_be_meant_is_refused_by_name_and_what_is_not_there_is_said()
         ("state=running", "state: “running”"),
         ("site=Mall", "site: “Mall”"),
         ("after=7", "after: “7”"),
+        ("station=a%00b", "station: “a\u{2400}b”"),
     ] {
         let page = admin.get(&format!("/sessions?{query}")).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST);
