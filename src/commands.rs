@@ -32,9 +32,16 @@ pub async fn add_station(config: &Config, station: &AddStation) -> anyhow::Resul
     let identity = station.identity.as_str();
     if !stations::is_identity(identity) {
         bail!(
-            "station {identity:?}: expected 1 to 255 bytes without / \\ : or control characters, such as CP001: it is the \
-             last part of the URL that the charger connects to"
+            "station {identity:?}: expected {}. It is the last part of the URL that the charger connects to",
+            stations::IDENTITY
         );
+    }
+    if station
+        .password
+        .as_deref()
+        .is_some_and(|password| !secrets::is_password(password))
+    {
+        bail!("--password: expected {}", secrets::PASSWORD);
     }
     let profile = station
         .security_profile

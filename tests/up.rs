@@ -268,6 +268,10 @@ fn wrong_input_is_named_and_changes_nothing() {
         (&["station", "add", "a/b"][..], "without / \\ :"),
         (&["station", "add", ""], "expected 1 to 255 bytes"),
         (
+            &["station", "add", "CP1", "--password", ""],
+            "1 to 128 printable characters",
+        ),
+        (
             &["station", "add", "CP1", "--site", "nowhere"],
             "forecourt site add",
         ),

@@ -17,6 +17,14 @@ pub fn random_hex(bytes: usize) -> String {
     hex::encode(raw)
 }
 
+/// What [`is_password`] accepts, in words.
+pub const PASSWORD: &str = "a text of 1 to 128 printable characters";
+
+/// Whether an operator may set this as a station's password.
+pub fn is_password(text: &str) -> bool {
+    (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
 /// A station's password, hashed with argon2 and a fresh salt. Slow on purpose: keep it off the async threads.
 pub fn hash_password(password: &[u8]) -> String {
     Argon2::default()

@@ -115,6 +115,9 @@ impl TryFrom<StationRow> for Station {
     }
 }
 
+/// What [`is_identity`] accepts, in words.
+pub const IDENTITY: &str = "1 to 255 bytes such as CP001, without / \\ : or control characters, spaces around it or dots alone";
+
 /// Whether a station could have this identity: no separators, no control characters, no dots alone. Nothing that a
 /// path, a log or a page could mistake.
 pub fn is_identity(text: &str) -> bool {

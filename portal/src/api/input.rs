@@ -193,12 +193,17 @@ impl Fields {
     }
 
     /// Like [`Self::text`] for a secret, which is never repeated.
-    pub fn secret(&mut self, name: &'static str, most: usize) -> Option<String> {
+    pub fn secret(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        fits: impl FnOnce(&str) -> bool,
+    ) -> Option<String> {
         self.known.push(name);
         let value = self.given.get(name)?;
-        let text = value.as_str().filter(|text| printable(text, most));
+        let text = value.as_str().filter(|text| fits(text));
         if text.is_none() {
-            let detail = format!("expected a text of 1 to {most} printable characters");
+            let detail = format!("expected {expected}");
             self.complaints.push(Complaint::at(pointer(name), detail));
         }
         text.map(str::to_owned)

@@ -13,16 +13,11 @@ use store::{
 use uuid::Uuid;
 
 use super::{
-    input::{Fields, Params, Segment, printable},
+    input::{Fields, Params, Segment},
     refusals::Refusal,
     shape::{self, List, Stamp},
 };
 use crate::{AppState, Error, Result, auth::Viewer, error::Complaint};
-
-/// An identity is not longer (OCPP 2.0.1 has 48; chargers of 1.6 know no limit).
-const LONGEST: usize = 255;
-/// A password is not longer.
-const LONGEST_PASSWORD: usize = 128;
 
 /// A station. Its password is never shown.
 #[derive(Debug, Serialize)]
@@ -112,7 +107,7 @@ pub(crate) async fn list(
     mut params: Params,
 ) -> Result<Json<List<Station>>> {
     let site = params.text("site");
-    let after = params.after(|text| printable(text, LONGEST).then(|| text.to_owned()));
+    let after = params.after(|text| stations::is_identity(text).then(|| text.to_owned()));
     let limit = params.limit();
     let mut db = viewer.scope.begin(&app.pool).await?;
     let mut filter = Filter::default();
@@ -167,9 +162,11 @@ pub(crate) async fn put(
     Segment(identity): Segment,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Station>)> {
-    if !printable(&identity, LONGEST) || identity.contains('/') {
-        let expected = format!("expected 1 to {LONGEST} printable characters without a slash");
-        let complaint = Complaint::about("identity", format!("{identity:?}: {expected}"));
+    if !stations::is_identity(&identity) {
+        let complaint = Complaint::about(
+            "identity",
+            format!("{identity:?}: expected {}", stations::IDENTITY),
+        );
         return Err(Error::Invalid(vec![complaint]));
     }
     let mut db = viewer.scope.begin(&app.pool).await?;
@@ -325,7 +322,7 @@ async fn wanted(
     } else if before.is_none() && !viewer.may_control(None) {
         fields.complain("site", "missing: expected one of your sites, by name or id");
     }
-    let password = fields.secret("password", LONGEST_PASSWORD);
+    let password = fields.secret("password", secrets::PASSWORD, secrets::is_password);
     let profile_before = before.map_or(0, |before| before.security_profile);
     if password.is_some() && wanted.security_profile.is_none() && profile_before == 0 {
         wanted.security_profile = Some(1);

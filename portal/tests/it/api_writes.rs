@@ -104,6 +104,7 @@ async fn bad_stations_are_refused_and_change_nothing() {
         (json!({"site": "Nowhere"}), "/site", "Nowhere"),
         (json!({"password": ""}), "/password", ""),
         (json!({"password": "a\u{0}b"}), "/password", ""),
+        (json!({"password": "x".repeat(129)}), "/password", ""),
         (json!({"options": {"fast": true}}), "/options", "fast"),
         (json!({"options": {"strict": 1}}), "/options", "strict"),
         (
@@ -137,7 +138,7 @@ async fn bad_stations_are_refused_and_change_nothing() {
         )
         .await;
     assert_eq!(form.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    for identity in ["a%2Fb", "a%0Ab", &"x".repeat(256)] {
+    for identity in ["a%2Fb", "a%0Ab", "a:b", "%20a", "%2e%2e", &"x".repeat(256)] {
         let path = format!("/api/v1/stations/{identity}");
         complains(
             &key.json(Method::PUT, &path, &json!({})).await,
