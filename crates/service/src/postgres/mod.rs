@@ -156,7 +156,9 @@ impl ClusterOptions {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
-            binaries: std::env::var_os("FORECOURT_PG_BIN").map(PathBuf::from),
+            binaries: std::env::var_os("FORECOURT_PG_BIN")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
             settings: Vec::new(),
             durable: true,
         }
