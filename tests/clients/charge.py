@@ -1,6 +1,7 @@
 """A charge by the third-party client `ocpp` (mobilityhouse), from boot to stop: an independent reading of the standard.
 
 usage: charge.py URL IDENTITY PASSWORD TAG
+It ends when the server has asked it for its configuration as well (POST …/commands, GetConfiguration).
 Prints one JSON object with what the server answered; any answer that the client's schemas refuse ends it with an error.
 """
 
