@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use crate::commands::{CommandSlot, Step};
 use crate::ops::{Refusal, Seated};
 use crate::registry::{Close, Control, Seat};
+use crate::server::SeatTaken;
 use crate::{Csms, v16};
 
 /// Messages of a station that may wait behind the one in the works; past that its socket is not read (back-pressure
@@ -35,69 +36,13 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long the last answers may take when we shut down.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 /// The answer to a CALL of the station.
 type Answer = Result<String, Refusal>;
 
 /// A station that offers no version of ours: the handshake is complete, now close (OCPP-J 3.2).
 pub(crate) async fn turn_away(mut socket: Socket) {
     close(&mut socket, CloseCode::Protocol, "no subprotocol in common").await;
-}
-
-/// Serves a station until its socket ends.
-pub(crate) async fn serve(
-    csms: Arc<Csms>,
-    socket: Socket,
-    station: Station,
-    version: Version,
-    address: IpAddr,
-) {
-    let now = csms.clock.now();
-    let (seat, replaced) = csms
-        .registry
-        .take_over(station.id, address, now.timestamp_micros());
-    if let Some(old) = replaced {
-        tracing::info!(station.id = %station.identity, old = %old.address, new = %address, "a new socket takes over");
-        metrics::counter!("forecourt_takeovers_total").increment(1);
-    }
-    metrics::gauge!("forecourt_connections").increment(1.0);
-    csms.presence.opened(Connected {
-        station_id: station.id,
-        generation: seat.handle.generation,
-        protocol: version.subprotocol().to_owned(),
-        address: address.to_string(),
-        at: now,
-    });
-    let handle = seat.handle.clone();
-    if csms.shutdown.soft().is_cancelled() {
-        // It came in while all others were told.
-        handle.tell(Control::Close(Close::Restart));
-    }
-    let mut connection = Connection {
-        link: Link::new(
-            version,
-            Limits {
-                call_timeout: csms.options.call_timeout,
-                ..Limits::default()
-            },
-        ),
-        seated: Arc::new(Seated::new(station)),
-        seat,
-        csms: csms.clone(),
-        opened: Instant::now(),
-        heard: Instant::now(),
-        working: None,
-        waiting: VecDeque::new(),
-        command: CommandSlot::default(),
-    };
-    let mut socket = socket;
-    let end = connection.drive(&mut socket).await;
-    connection.finish(&mut socket, end).await;
-    drop(socket);
-
-    metrics::gauge!("forecourt_connections").decrement(1.0);
-    csms.presence.closed(&handle);
-    csms.registry.leave(&handle);
 }
 
 /// Why a connection came to its end.
@@ -131,7 +76,8 @@ struct Working {
     answer: BoxFuture<'static, Answer>,
 }
 
-struct Connection {
+/// A station's connection.
+pub(crate) struct Connection {
     csms: Arc<Csms>,
     seat: Seat,
     link: Link,
@@ -145,22 +91,82 @@ struct Connection {
 }
 
 impl Connection {
+    /// Gives a station's new socket its seat. Boxed, like the socket: a task that waits for hours is no bigger than it must
+    /// be, and values handed from one future into the next would be held twice.
+    pub(crate) fn open(
+        csms: Arc<Csms>,
+        station: Station,
+        version: Version,
+        address: IpAddr,
+    ) -> Box<Self> {
+        let now = csms.clock.now();
+        let (seat, replaced) = csms
+            .registry
+            .take_over(station.id, address, now.timestamp_micros());
+        if let Some(old) = replaced {
+            tracing::info!(station.id = %station.identity, old = %old.address, new = %address, "a new socket takes over");
+            metrics::counter!("forecourt_takeovers_total").increment(1);
+        }
+        metrics::gauge!("forecourt_connections").increment(1.0);
+        csms.presence.opened(Connected {
+            station_id: station.id,
+            generation: seat.handle.generation,
+            protocol: version.subprotocol().to_owned(),
+            address: address.to_string(),
+            at: now,
+        });
+        if csms.shutdown.soft().is_cancelled() {
+            // It came in while all others were told.
+            seat.handle.tell(Control::Close(Close::Restart));
+        }
+        Box::new(Connection {
+            link: Link::new(
+                version,
+                Limits {
+                    call_timeout: csms.options.call_timeout,
+                    ..Limits::default()
+                },
+            ),
+            seated: Arc::new(Seated::new(station)),
+            seat,
+            csms,
+            opened: Instant::now(),
+            heard: Instant::now(),
+            working: None,
+            waiting: VecDeque::new(),
+            command: CommandSlot::default(),
+        })
+    }
+
+    /// Serves the station until its socket ends. `counted` is the socket's place among all.
+    pub(crate) async fn serve(mut self: Box<Self>, mut socket: Box<Socket>, counted: SeatTaken) {
+        let end = self.drive(&mut socket).await;
+        Box::pin(self.finish(&mut socket, end)).await;
+        drop(socket);
+
+        metrics::gauge!("forecourt_connections").decrement(1.0);
+        self.csms.presence.closed(&self.seat.handle);
+        self.csms.registry.leave(&self.seat.handle);
+        drop(counted);
+    }
+
     /// The loop: one thing at a time, whichever comes first.
     async fn drive(&mut self, socket: &mut Socket) -> End {
         let timer = tokio::time::sleep_until(self.next_wake());
         tokio::pin!(timer);
         loop {
             let may_read = self.waiting.len() < MOST_WAITING;
+            // What is rare is boxed: its room would be kept for as long as the connection lasts.
             // In the order of likelihood: every branch before the one that is ready costs a look. No frame can keep the
             // others from their turn for long, since a few unanswered ones stop the reading.
             let done = tokio::select! {
                 biased;
                 answer = answered(&mut self.working) => self.answer(socket, answer).await,
                 frame = socket.next(), if may_read => self.receive(socket, frame).await,
-                step = self.command.next() => self.advance_command(socket, step).await,
-                Some(control) = self.seat.control.recv() => self.obey(control).await,
+                step = self.command.next() => Box::pin(self.advance_command(socket, step)).await,
+                Some(control) = self.seat.control.recv() => Box::pin(self.obey(control)).await,
                 () = &mut timer => {
-                    let kept = self.on_time(socket).await;
+                    let kept = Box::pin(self.on_time(socket)).await;
                     timer.as_mut().reset(self.next_wake());
                     kept
                 }

@@ -20,10 +20,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::connection::{self, Connection};
 use crate::credentials::Presented;
 use crate::gather::Unavailable;
 use crate::handshake::{self, Accept, Decision, Refusal};
-use crate::{Csms, connection, identity};
+use crate::{Csms, identity};
 
 /// How long a socket may take to send the whole of its request.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -383,11 +384,12 @@ async fn serve_station(
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(limits())).await;
     match welcome.accept {
         Accept::Speak { version, .. } => {
-            connection::serve(csms, socket, welcome.station, version, address).await
+            let connection = Connection::open(csms, welcome.station, version, address);
+            // A task of its own: this one has been through the handshake, and is as big as that took.
+            tokio::spawn(connection.serve(Box::new(socket), seat));
         }
         Accept::Close => connection::turn_away(socket).await,
     }
-    drop(seat);
 }
 
 /// Out of hyper's wrapping, so that its buffers are freed.
