@@ -176,12 +176,11 @@ fn decide(
 }
 
 /// A connector charges one car: a start ends the transaction that was open there (quirk 21), unless it is the older of
-/// the two and only came late. The station's own stop, should it still come, takes the place of this one.
+/// the two and only came late. Of a clock that was far off nothing is concluded: then the order of arrival counts. The
+/// station's own stop, should it still come, takes the place of this one.
 fn is_superseded(old: &Transaction, start: &Start) -> bool {
-    old.stopped_at.is_none()
-        && old.connector == start.connector
-        && start.connector != 0
-        && old.started_at <= start.started_at
+    let is_older = old.started_at <= start.shown_at || old.started_at > start.received_at;
+    old.stopped_at.is_none() && old.connector == start.connector && start.connector != 0 && is_older
 }
 
 fn supersede(old: &Transaction, start: &Start, now: DateTime<Utc>) -> Stop {
@@ -317,15 +316,25 @@ mod tests {
         assert_eq!(decided.effect.stops[0].flags, ["superseded"]);
         assert_eq!(decided.effect.stops[0].transaction_id, open.id);
         assert_eq!(decided.effect.starts[0].id, decided.transaction.id);
-        let late = decide(
-            &station(),
-            said("2026-11-20T08:00:00Z"),
-            5,
-            accepted,
-            &[open],
-            time(NOW),
+        let after = |said: Said, open: &Transaction| {
+            let found = std::slice::from_ref(open);
+            decide(&station(), said, 5, accepted.clone(), found, time(NOW))
+                .effect
+                .stops
+                .len()
+        };
+        assert_eq!(
+            after(said("2026-11-20T08:00:00Z"), &open),
+            0,
+            "the older one only came late"
         );
-        assert!(late.effect.stops.is_empty());
+        let never_set = Said {
+            credible_at: None,
+            ..said("1970-01-01T00:00:09Z")
+        };
+        assert_eq!(after(never_set, &open), 1);
+        let far_ahead = known("2099-01-01T00:00:00Z", None);
+        assert_eq!(after(said("2026-11-20T11:00:00Z"), &far_ahead), 1);
     }
 
     #[test]
