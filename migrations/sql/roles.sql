@@ -23,8 +23,12 @@ grant insert, update, delete on
     to forecourt_portal;
 grant insert on audit_log, commands, events, jobs, stations to forecourt_portal;
 grant update on stations, commands to forecourt_portal;
+grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
+grant insert, update, delete on tag_mappings, holidays to forecourt_portal;
+grant insert on tariff_versions to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
+revoke update, delete on tariff_versions, session_tariffs, session_prices from forecourt_csms, forecourt_billing;
 
 -- The second wall: without a scope the portal's role sees no row that belongs to a site.
 -- `forecourt.sites` is '*' (all), or a list of site ids; set per transaction by store::Scope.
@@ -48,7 +52,7 @@ do $$
 declare
     t text;
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
-                            'energy_hourly', 'sessions_daily'];
+                            'energy_hourly', 'sessions_daily', 'session_prices'];
     by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages'];
 begin

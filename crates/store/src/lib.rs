@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod job_runs;
 pub mod lookup;
 pub mod messages;
+pub mod money;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
@@ -45,5 +46,6 @@ pub mod transactions;
 
 pub use cursor::Cursor;
 pub use error::{Error, Result};
+pub use money::{Currency, Money, Rounding};
 pub use pool::{Connection, Pool, Pooled, Room, Transaction};
 pub use scope::{Scope, Scoped};
