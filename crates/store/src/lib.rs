@@ -9,6 +9,7 @@ pub mod bell;
 pub mod commands;
 pub mod connectors;
 pub mod cursor;
+pub mod customers;
 #[cfg(any(test, feature = "testing"))]
 pub mod disturb;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
 pub mod job_runs;
+pub mod legal_entities;
 pub mod lookup;
 pub mod messages;
 pub mod money;
