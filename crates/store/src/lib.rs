@@ -42,6 +42,7 @@ pub mod sign_in;
 pub mod sites;
 pub mod stations;
 pub mod stations_read;
+pub mod tag_mappings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transactions;
