@@ -24,11 +24,15 @@ grant insert, update, delete on
 grant insert on audit_log, commands, events, jobs, stations to forecourt_portal;
 grant update on stations, commands to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
-grant insert, update, delete on tag_mappings, holidays to forecourt_portal;
+grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
 revoke update, delete on tariff_versions, session_tariffs, session_prices from forecourt_csms, forecourt_billing;
+
+-- Of prices people may only release those that are held.
+revoke all on function release_price(uuid, text, timestamptz) from public;
+grant execute on function release_price(uuid, text, timestamptz) to forecourt_portal;
 
 -- The second wall: without a scope the portal's role sees no row that belongs to a site.
 -- `forecourt.sites` is '*' (all), or a list of site ids; set per transaction by store::Scope.

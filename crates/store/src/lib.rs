@@ -6,16 +6,19 @@
 pub mod api_keys;
 pub mod audit;
 pub mod bell;
+pub mod charges;
 pub mod commands;
 pub mod connectors;
 pub mod cursor;
 pub mod customers;
 #[cfg(any(test, feature = "testing"))]
 pub mod disturb;
+pub mod driver_groups;
 pub mod error;
 pub mod events;
 #[cfg(any(test, feature = "testing"))]
 pub mod floor;
+pub mod holidays;
 pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
@@ -30,8 +33,11 @@ pub mod partitions;
 pub mod people;
 pub mod pool;
 pub mod presence;
+pub mod price_feeds;
+pub mod prices;
 #[cfg(any(test, feature = "testing"))]
 pub mod proof;
+pub mod readers;
 pub mod refusals;
 pub mod retention;
 pub mod rollups;
@@ -43,6 +49,8 @@ pub mod sites;
 pub mod stations;
 pub mod stations_read;
 pub mod tag_mappings;
+pub mod tariff_assignments;
+pub mod tariffs;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transactions;

@@ -108,7 +108,7 @@ pub struct Filter {
 
 impl Filter {
     /// Identities as they are compared; none if any station will do.
-    fn identities(&self) -> Option<Vec<String>> {
+    pub(crate) fn identities(&self) -> Option<Vec<String>> {
         (!self.stations.is_empty()).then(|| {
             self.stations
                 .iter()
@@ -117,7 +117,7 @@ impl Filter {
         })
     }
 
-    fn state(&self) -> Option<&'static str> {
+    pub(crate) fn state(&self) -> Option<&'static str> {
         self.state.map(State::as_str)
     }
 }
