@@ -1,7 +1,10 @@
 //! Money, and the upkeep that goes with it: retention, rollups and the mail outbox. It meets the other rooms in the
-//! database only. Prices and invoices are not here yet.
+//! database only. Tariffs and prices are pure, and the portal may use them as a library. Invoices are not here yet.
 
 pub mod jobs;
+pub mod price;
+pub mod serial;
+pub mod tariff;
 
 use service::{clock::Clock, config::Retention, mail::Mailer, shutdown::Shutdown};
 use store::Pool;
