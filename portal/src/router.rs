@@ -138,6 +138,10 @@ pub fn router(app: &AppState) -> Router {
             app.clone(),
             auth::client::attach,
         ))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            pages::flash::shown,
+        ))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(error::render))
         .layer(middleware::map_response_with_state(

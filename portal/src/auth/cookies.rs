@@ -1,4 +1,5 @@
-//! The two cookies: the login's token, and while a code is on its way the secret of the browser that asked.
+//! The cookies: the login's token, while a code is on its way the secret of the browser that asked, and what the next page
+//! says.
 
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -13,6 +14,8 @@ pub enum Purpose {
     Login,
     /// Its value is the secret that a one-time code is bound to.
     SignIn,
+    /// Its value is what the next page says of what was just done.
+    Flash,
 }
 
 impl Purpose {
@@ -23,6 +26,8 @@ impl Purpose {
             (Purpose::Login, false) => "forecourt",
             (Purpose::SignIn, true) => "__Host-forecourt-sign-in",
             (Purpose::SignIn, false) => "forecourt-sign-in",
+            (Purpose::Flash, true) => "__Host-forecourt-flash",
+            (Purpose::Flash, false) => "forecourt-flash",
         }
     }
 }

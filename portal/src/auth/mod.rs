@@ -5,15 +5,18 @@ pub mod cookies;
 mod policy;
 mod sign_in;
 
+pub(crate) use policy::email;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
+use chrono::{DateTime, Utc};
 use store::{
     Scope,
     api_keys::{self, KeyScope},
-    audit::Actor,
+    audit::{Actor, Entry},
     people::{self, Role, SiteRole, User},
     sign_in as logins,
 };
@@ -109,6 +112,23 @@ impl Viewer {
         Err(Error::Forbidden(
             "you may look at this site, but not change it".to_owned(),
         ))
+    }
+
+    /// What the audit log says of something that it did; to be written in the transaction of what was done.
+    pub fn did(
+        &self,
+        at: DateTime<Utc>,
+        action: &str,
+        entity: String,
+        detail: serde_json::Value,
+    ) -> Entry {
+        Entry {
+            at,
+            actor: self.actor,
+            action: action.to_owned(),
+            entity,
+            detail,
+        }
     }
 
     /// Whether the route table lets it in.

@@ -1,7 +1,7 @@
 //! What a page was asked for: the query's parameters, understood or refused by name. Unknown ones are ignored.
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::{StatusCode, request::Parts},
 };
 use chrono::{DateTime, Utc};
@@ -28,6 +28,22 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
             )),
             None => Ok(Parameters::from(pairs)),
         }
+    }
+}
+
+/// The id in a path. What is no id names nothing that there is: 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Id(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok()
+            .and_then(|Path(id)| id.parse().ok())
+            .map(Id)
+            .ok_or_else(|| Error::NotFound("there is no such page".to_owned()))
     }
 }
 

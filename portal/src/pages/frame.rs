@@ -1,43 +1,83 @@
-//! What every page has around its content: navigation, who is signed in, the theme, and where the live stream begins.
+//! What every page has around its content: navigation, who is signed in, the theme, what was just done, and where the
+//! live stream begins.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use store::{Scope, events::Position, people::Role};
 
-use crate::{Error, Result, auth::Viewer, pages::theme, view::icon};
+use crate::{
+    Access, AppState, Error, Result,
+    auth::Viewer,
+    pages::{flash::Flash, theme},
+    view::icon,
+};
+
+/// A group of the navigation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// What it is about.
+    pub title: &'static str,
+    /// Its lines.
+    pub items: Vec<&'static Item>,
+}
 
 /// A line of the navigation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where it leads.
+    /// Where it leads. Pages below it belong to it.
     pub path: &'static str,
     /// What it is called.
     pub name: &'static str,
     /// An SVG path.
     pub icon: &'static str,
+    /// Who may go there: nobody else is shown the line.
+    pub access: Access,
 }
 
-/// The navigation.
-pub const NAVIGATION: [Item; 3] = [
+const fn item(path: &'static str, name: &'static str, icon: &'static str, access: Access) -> Item {
     Item {
-        path: "/",
-        name: "Overview",
-        icon: "M2.5 13.5v-5M6.2 13.5v-8M9.8 13.5V9M13.5 13.5v-11",
-    },
-    Item {
-        path: "/stations",
-        name: "Stations",
-        icon: "M3 14V3.5A1.5 1.5 0 0 1 4.5 2h4A1.5 1.5 0 0 1 10 3.5V14M2 14h9M10 8h1.5v3.2a1.2 1.2 0 0 0 2.4 0V6L12 4M6.8 4.8 5.2 7.5h2.6L6.2 10.2",
-    },
-    Item {
-        path: "/sessions",
-        name: "Sessions",
-        icon: icon::BOLT,
-    },
+        path,
+        name,
+        icon,
+        access,
+    }
+}
+
+/// The navigation: groups and their lines, in the order in which they are shown.
+pub const NAVIGATION: [(&str, &[Item]); 4] = [
+    (
+        "Operate",
+        &[
+            item("/", "Overview", icon::BARS, Access::Read),
+            item("/stations", "Stations", icon::STATION, Access::Read),
+            item("/sessions", "Sessions", icon::BOLT, Access::Read),
+        ],
+    ),
+    ("Money", &[]),
+    (
+        "Customers",
+        &[item(
+            "/customers",
+            "Customers",
+            icon::PEOPLE,
+            Access::ReadAll,
+        )],
+    ),
+    (
+        "Admin",
+        &[item(
+            "/settings",
+            "Settings",
+            icon::SLIDERS,
+            Access::ReadAll,
+        )],
+    ),
 ];
 
 /// The frame of a page.
 #[derive(Debug, Clone)]
 pub struct Frame {
+    /// The navigation, as far as this reader may go.
+    pub groups: Vec<Group>,
     /// The path of the navigation's current line.
     pub section: &'static str,
     /// Who is signed in.
@@ -48,27 +88,26 @@ pub struct Frame {
     pub theme: &'static str,
     /// This page's path and query.
     pub back: String,
+    /// What was just done.
+    pub flash: Option<Flash>,
     /// From where on the live stream tells what this page does not know yet.
     pub position: Position,
     /// What may be seen.
     pub scope: Scope,
+    /// Whether this reader may change what belongs to no site: buttons are shown by it.
+    pub controls_all: bool,
     /// Whether id tokens are a person's own affair to this reader.
     pub masks_tokens: bool,
 }
 
-impl<S: Sync> FromRequestParts<S> for Frame {
+impl FromRequestParts<AppState> for Frame {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let viewer = Viewer::from_request_parts(parts, state).await?;
-        let section = NAVIGATION
-            .iter()
-            .map(|item| item.path)
-            .rfind(|path| *path == "/" || parts.uri.path().starts_with(path))
-            .unwrap_or("/");
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let viewer = Viewer::from_request_parts(parts, app).await?;
         Ok(Frame {
-            section,
-            name: viewer.name,
+            groups: groups(&viewer),
+            section: section(parts.uri.path()),
             role: viewer.role.map_or("", Role::as_str),
             theme: theme::chosen(&parts.headers),
             back: parts
@@ -76,11 +115,43 @@ impl<S: Sync> FromRequestParts<S> for Frame {
                 .path_and_query()
                 .map_or("/", |path| path.as_str())
                 .to_owned(),
+            flash: Flash::brought(app, &parts.headers),
             position: Position::default(),
-            scope: viewer.scope,
+            controls_all: viewer.may_control(None),
             masks_tokens: viewer.role == Some(Role::Partner),
+            name: viewer.name,
+            scope: viewer.scope,
         })
     }
+}
+
+/// The lines that lead where `viewer` may go.
+fn groups(viewer: &Viewer) -> Vec<Group> {
+    NAVIGATION
+        .iter()
+        .map(|(title, items)| Group {
+            title,
+            items: items
+                .iter()
+                .filter(|item| viewer.may(item.access).is_ok())
+                .collect(),
+        })
+        .filter(|group| !group.items.is_empty())
+        .collect()
+}
+
+/// The line that a path belongs to: the longest that it is below of.
+fn section(path: &str) -> &'static str {
+    NAVIGATION
+        .iter()
+        .flat_map(|(_, items)| items.iter())
+        .map(|item| item.path)
+        .filter(|section| {
+            path.strip_prefix(section)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+        .max_by_key(|section| section.len())
+        .unwrap_or("/")
 }
 
 impl Frame {
@@ -113,13 +184,16 @@ mod tests {
     #[test]
     fn a_partner_sees_the_end_of_a_token_only() {
         let mut frame = Frame {
+            groups: Vec::new(),
             section: "/",
             name: String::new(),
             role: "partner",
             theme: "auto",
             back: String::new(),
+            flash: None,
             position: Position::default(),
             scope: Scope::Nothing,
+            controls_all: false,
             masks_tokens: true,
         };
         assert_eq!(frame.token("04A1B2C3D47F2A"), "••••7F2A");
@@ -127,5 +201,17 @@ mod tests {
         assert_eq!(frame.token(""), "");
         frame.masks_tokens = false;
         assert_eq!(frame.token("04A1B2C3D47F2A"), "04A1B2C3D47F2A");
+    }
+
+    #[test]
+    fn a_page_belongs_to_the_line_that_it_is_below_of() {
+        for (path, line) in [
+            ("/", "/"),
+            ("/sessions/0199", "/sessions"),
+            ("/customers/new", "/customers"),
+            ("/customersx", "/"),
+        ] {
+            assert_eq!(section(path), line);
+        }
     }
 }

@@ -2,10 +2,14 @@
 //! plain values to the template; how they look is decided in [`crate::view`].
 
 pub mod asked;
+pub mod customers;
+pub mod flash;
+pub mod form;
 pub mod frame;
 pub mod overview;
 pub mod session;
 pub mod sessions;
+pub mod settings;
 pub mod stations;
 pub mod theme;
 
@@ -19,6 +23,10 @@ use crate::{Access, Error, Result, Route, assets, error::Problem, live};
 
 /// The routes of the pages, their live stream and their files.
 pub fn routes() -> Vec<Route> {
+    [main(), customers(), settings()].concat()
+}
+
+fn main() -> Vec<Route> {
     vec![
         Route::get("/", Access::Read, overview::page),
         Route::get("/stations", Access::Read, stations::page),
@@ -31,12 +39,66 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+fn customers() -> Vec<Route> {
+    vec![
+        Route::get("/customers", Access::ReadAll, customers::list),
+        Route::post("/customers", Access::ControlAll, customers::create),
+        Route::get("/customers/new", Access::ControlAll, customers::new),
+        Route::get("/customers/{id}", Access::ReadAll, customers::page),
+        Route::post("/customers/{id}", Access::ControlAll, customers::change),
+    ]
+}
+
+fn settings() -> Vec<Route> {
+    use settings::legal_entities;
+    vec![
+        Route::get("/settings", Access::ReadAll, settings::first),
+        Route::get(
+            "/settings/legal-entities",
+            Access::ReadAll,
+            legal_entities::list,
+        ),
+        Route::post(
+            "/settings/legal-entities",
+            Access::ControlAll,
+            legal_entities::create,
+        ),
+        Route::get(
+            "/settings/legal-entities/new",
+            Access::ControlAll,
+            legal_entities::new,
+        ),
+        Route::get(
+            "/settings/legal-entities/{id}",
+            Access::ReadAll,
+            legal_entities::page,
+        ),
+        Route::post(
+            "/settings/legal-entities/{id}",
+            Access::ControlAll,
+            legal_entities::change,
+        ),
+        Route::get(
+            "/settings/legal-entities/{id}/logo",
+            Access::ReadAll,
+            legal_entities::logo,
+        ),
+    ]
+}
+
 /// A page as the answer to its request.
 pub(crate) fn html(page: &impl Template) -> Result<Response> {
     let text = page
         .render()
         .map_err(|error| Error::Broken(format!("a template: {error}")))?;
     Ok(Html(text).into_response())
+}
+
+/// A page whose form was not accepted, to be corrected and sent once more: 422, or what `form` deserves otherwise.
+pub(crate) fn again(status: StatusCode, page: &impl Template) -> Result<Response> {
+    let mut response = html(page)?;
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 #[derive(Template)]

@@ -62,7 +62,7 @@ pub async fn choose(State(app): State<AppState>, Form(choice): Form<Choice>) -> 
 }
 
 /// A path of ours, or the start: a form must not send anybody elsewhere.
-fn local(path: &str) -> &str {
+pub(super) fn local(path: &str) -> &str {
     let ours = path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains('\\')

@@ -57,6 +57,7 @@ fn every_pair_of_colours_that_carries_text_is_legible_in_light_and_dark() {
         ("primary", "sunken", 4.5),
         ("on-primary", "primary", 4.5),
         ("danger", "surface", 4.5),
+        ("surface", "danger", 4.5),
         ("suspended", "surface", 4.5),
         ("available", "surface", 4.5),
         // Borders of controls and lines of charts are not text: 3 to 1.
