@@ -60,6 +60,21 @@ pub async fn find(db: &mut PgConnection, token: &str) -> Result<Option<IdToken>>
     .await?)
 }
 
+/// Whether `above` is `token`, or has it for a parent, or a parent's parent, and so on.
+pub async fn leads_to(db: &mut PgConnection, above: &str, token: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"with recursive line as (
+             select lower($1::text) as token
+             union
+             select lower(t.parent) from id_tokens t join line on lower(t.token) = line.token where t.parent is not null)
+           select exists (select from line where token = lower($2::text)) as "leads!""#,
+        above,
+        token
+    )
+    .fetch_one(db)
+    .await?)
+}
+
 /// The tokens after `after`, by their text, at most `limit`. They belong to no site: only a reader of all sites may ask.
 pub async fn list(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<IdToken>> {
     Ok(sqlx::query_as!(

@@ -184,8 +184,8 @@ pub async fn count(db: &mut PgConnection) -> Result<i64> {
 /// What an operator changes; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct StationChange<'a> {
-    /// Move it to a site. Its history stays where it happened.
-    pub site_id: Option<Uuid>,
+    /// Move it to a site, or (`Some(None)`) off the one where it is. Its history stays where it happened.
+    pub site_id: Option<Option<Uuid>>,
     /// Accept, hold or reject it.
     pub registration: Option<Registration>,
     /// OCPP security profile, 0 to 3.
@@ -208,7 +208,7 @@ pub async fn change(
     Ok(sqlx::query_scalar!(
         r#"with changed as (
              update stations set
-               site_id = coalesce($2, site_id),
+               site_id = case when $7 then $2 else site_id end,
                registration = coalesce($3, registration),
                security_profile = coalesce($4, security_profile),
                password_hash = coalesce($5, password_hash),
@@ -217,11 +217,12 @@ pub async fn change(
              returning id)
            select id as "id!" from changed, pg_notify('forecourt_stations', id::text)"#,
         identity,
-        change.site_id,
+        change.site_id.flatten(),
         change.registration.map(Registration::as_str),
         change.security_profile,
         change.password_hash,
-        options
+        options,
+        change.site_id.is_some()
     )
     .fetch_optional(db)
     .await?)

@@ -1,7 +1,6 @@
 //! `/id-tokens`: who may charge. A token belongs to no site, so only a reader of all sites may see or set one.
 
 use axum::{Json, extract::State, http::StatusCode};
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use store::{
@@ -92,7 +91,20 @@ pub(crate) async fn put(
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
     };
+    let parent_before = before.as_ref().and_then(|before| before.parent.clone());
     let token = changed(fields, token, before)?;
+    if let Some(parent) = token
+        .parent
+        .as_ref()
+        .filter(|_| token.parent != parent_before)
+        && id_tokens::leads_to(&mut db, parent, &token.token).await?
+    {
+        let detail = format!(
+            "{parent:?}: expected a token that is not {:?} itself and has it nowhere above",
+            token.token
+        );
+        return Err(Error::Invalid(vec![Complaint::at("/parent", detail)]));
+    }
     let id = id_tokens::put(&mut db, &token, now).await?;
     let entry = Entry {
         at: now,
@@ -124,28 +136,19 @@ fn changed(mut fields: Fields, token: String, before: Option<IdToken>) -> Result
     if let Some(kind) = fields.text("type", LONGEST) {
         after.kind = kind;
     }
-    // What may be absent is taken away by null.
-    if let Some(parent) = fields.read(
-        "parent",
-        "a token of 1 to 36 characters, or null",
-        |value| {
-            nullable(value, |value| {
-                let parent = value.as_str()?;
-                printable(parent, LONGEST).then(|| parent.to_owned())
-            })
-        },
-    ) {
+    if let Some(parent) = fields.nullable("parent", "a token of 1 to 36 characters", |value| {
+        let parent = value.as_str()?;
+        printable(parent, LONGEST).then(|| parent.to_owned())
+    }) {
         after.parent = parent;
     }
-    if let Some(expires_at) = fields.read("expires_at", "an RFC 3339 time, or null", |value| {
-        nullable(value, |value| value.as_str().and_then(input::time))
+    if let Some(expires_at) = fields.nullable("expires_at", "an RFC 3339 time", |value| {
+        value.as_str().and_then(input::time)
     }) {
-        after.expires_at = expires_at.map(|at: DateTime<Utc>| at);
+        after.expires_at = expires_at;
     }
-    if let Some(most) = fields.read("max_active", "a whole number from 1, or null", |value| {
-        nullable(value, |value| {
-            i32::try_from(value.as_i64()?).ok().filter(|most| *most > 0)
-        })
+    if let Some(most) = fields.nullable("max_active", "a whole number from 1", |value| {
+        i32::try_from(value.as_i64()?).ok().filter(|most| *most > 0)
     }) {
         after.max_active = most;
     }
@@ -157,15 +160,4 @@ fn changed(mut fields: Fields, token: String, before: Option<IdToken>) -> Result
     }
     fields.finish()?;
     Ok(after)
-}
-
-/// `Some(None)` for null, `None` for what cannot be read.
-fn nullable<T>(
-    value: &serde_json::Value,
-    read: impl FnOnce(&serde_json::Value) -> Option<T>,
-) -> Option<Option<T>> {
-    if value.is_null() {
-        return Some(None);
-    }
-    read(value).map(Some)
 }

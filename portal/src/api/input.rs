@@ -183,6 +183,21 @@ impl Fields {
         parsed
     }
 
+    /// Like [`Self::read`] for what null takes away: `Some(None)`.
+    pub fn nullable<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.read(name, &format!("{expected}, or null"), |value| {
+            if value.is_null() {
+                return Some(None);
+            }
+            parse(value).map(Some)
+        })
+    }
+
     /// A text of at most `most` characters, none of them a control character: the database cannot keep NUL.
     pub fn text(&mut self, name: &'static str, most: usize) -> Option<String> {
         let expected = format!("a text of 1 to {most} printable characters");

@@ -2,16 +2,18 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use store::messages::{self, Filter};
 use uuid::Uuid;
 
 use super::{
     input::Params,
-    shape::{self, List, Stamp},
+    shape::{self, List, Stamp, verbatim},
 };
 use crate::{AppState, Result, auth::Viewer};
 
-/// A CALL with its answer. Frames are text, as they were on the wire.
+/// A CALL with its answer. What was on the wire stands here to the letter: as JSON where it is that, else as a string.
+/// (A frame that could not be read has no action, and its payload is the whole frame.)
 #[derive(Debug, Serialize)]
 pub(crate) struct Message {
     id: Uuid,
@@ -20,8 +22,8 @@ pub(crate) struct Message {
     direction: String,
     message_id: String,
     action: String,
-    payload: String,
-    answer: Option<String>,
+    payload: Box<RawValue>,
+    answer: Option<Box<RawValue>>,
     error_code: Option<String>,
     answered_at: Option<Stamp>,
     findings: Option<String>,
@@ -36,8 +38,8 @@ impl From<messages::Message> for Message {
             direction: message.direction,
             message_id: message.message_id,
             action: message.action,
-            payload: message.payload,
-            answer: message.answer,
+            payload: verbatim(message.payload),
+            answer: message.answer.map(verbatim),
             error_code: message.error_code,
             answered_at: message.answered_at.map(Stamp),
             findings: message.findings,

@@ -48,9 +48,31 @@ where
     Cursor::from(row).to_string()
 }
 
-/// Stored JSON text as JSON, to the letter; as a JSON string should it be none.
+/// Stored JSON text as JSON, to the letter; as a JSON string should it be none, or none that every reader takes (nested
+/// a thousand deep, a number beyond any float): one such message must not make a whole list unreadable.
 pub(crate) fn verbatim(text: String) -> Box<RawValue> {
-    serde_json::from_str::<Box<RawValue>>(&text).unwrap_or_else(|_| {
-        serde_json::value::to_raw_value(&text).expect("a string is always JSON")
-    })
+    let is_plain = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+    let raw = is_plain.then(|| RawValue::from_string(text.clone()).ok());
+    raw.flatten()
+        .unwrap_or_else(|| serde_json::value::to_raw_value(&text).expect("a string is always JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_json_stays_to_the_letter_and_what_is_none_becomes_a_string() {
+        for (text, shown) in [
+            (r#"{"b":1.50, "a":1}"#, r#"{"b":1.50, "a":1}"#),
+            (r#"[9,"x"]"#, r#"[9,"x"]"#),
+            ("BOOT?", r#""BOOT?""#),
+            ("", r#""""#),
+            (r#"{"meterStart":1e999}"#, r#""{\"meterStart\":1e999}""#),
+        ] {
+            assert_eq!(verbatim(text.to_owned()).get(), shown);
+        }
+        let deep = "[".repeat(1000) + &"]".repeat(1000);
+        assert_eq!(verbatim(deep.clone()).get(), format!("\"{deep}\""));
+    }
 }

@@ -13,11 +13,14 @@ use store::{
 use uuid::Uuid;
 
 use super::{
-    input::{Fields, Params, Segment},
+    input::{Fields, Params, Segment, printable},
     refusals::Refusal,
     shape::{self, List, Stamp},
 };
 use crate::{AppState, Error, Result, auth::Viewer, error::Complaint};
+
+/// What the field `site` takes.
+const SITE: &str = "the name or id of a site";
 
 /// A station. Its password is never shown.
 #[derive(Debug, Serialize)]
@@ -114,10 +117,7 @@ pub(crate) async fn list(
     if let Some(site) = site {
         filter.site_id = sites::find(&mut db, &site).await?;
         if filter.site_id.is_none() {
-            params.complain(
-                "site",
-                format!("{site:?}: expected the name or id of a site"),
-            );
+            params.complain("site", format!("{site:?}: expected {SITE}"));
         }
     }
     params.finish()?;
@@ -198,7 +198,8 @@ pub(crate) async fn patch(
 /// What a body wants of a station.
 #[derive(Debug, Default)]
 struct Wanted {
-    site_id: Option<Uuid>,
+    /// `Some(None)`: off its site.
+    site_id: Option<Option<Uuid>>,
     registration: Option<Registration>,
     security_profile: Option<i16>,
     password_hash: Option<String>,
@@ -221,7 +222,7 @@ async fn set(
     }
     let site_id = wanted
         .site_id
-        .or(before.as_ref().and_then(|before| before.site_id));
+        .unwrap_or_else(|| before.as_ref().and_then(|before| before.site_id));
     viewer.must_control(site_id)?;
     let now = app.clock.now();
     let id = match &before {
@@ -310,17 +311,22 @@ async fn wanted(
         }),
         ..Wanted::default()
     };
-    let site = fields.text("site", 200);
-    if let Some(site) = &site {
-        wanted.site_id = sites::find(db, site).await?;
-        if wanted.site_id.is_none() {
-            fields.complain(
-                "site",
-                format!("{site:?}: expected the name or id of a site"),
-            );
+    let site = fields.nullable("site", SITE, |value| {
+        let site = value.as_str()?;
+        printable(site, 200).then(|| site.to_owned())
+    });
+    match site {
+        Some(Some(site)) => {
+            wanted.site_id = sites::find(db, &site).await?.map(Some);
+            if wanted.site_id.is_none() {
+                fields.complain("site", format!("{site:?}: expected {SITE}, or null"));
+            }
         }
-    } else if before.is_none() && !viewer.may_control(None) {
-        fields.complain("site", "missing: expected one of your sites, by name or id");
+        Some(None) => wanted.site_id = Some(None),
+        None if before.is_none() && !viewer.may_control(None) => {
+            fields.complain("site", "missing: expected one of your sites, by name or id");
+        }
+        None => {}
     }
     let password = fields.secret("password", secrets::PASSWORD, secrets::is_password);
     let profile_before = before.map_or(0, |before| before.security_profile);

@@ -60,6 +60,11 @@ async fn a_session_has_the_shape_that_others_build_on() {
         .await
         .json();
     assert_eq!(messages["items"][0]["direction"], "in");
+    assert_eq!(
+        messages["items"][0]["payload"],
+        json!({}),
+        "JSON, not text of it"
+    );
     let nothing = key
         .get("/api/v1/messages?station=CP-1&action=Authorize")
         .await

@@ -85,6 +85,29 @@ async fn a_station_is_made_and_changed() {
 }
 
 #[tokio::test]
+async fn a_station_is_taken_off_its_site_by_who_may() {
+    let portal = Portal::start().await;
+    let site = portal.site("Harbour").await;
+    let key = portal.key(BOTH, &[]).await;
+    let path = "/api/v1/stations/CP-1";
+    let made = key
+        .json(Method::PUT, path, &json!({"site": "Harbour"}))
+        .await;
+    assert_eq!(made.json()["site"], "Harbour");
+
+    // Off all sites it would be out of this key's sight.
+    let here = portal.key(BOTH, &[site]).await;
+    let refused = here.json(Method::PATCH, path, &json!({"site": null})).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
+
+    let kept = key.json(Method::PATCH, path, &json!({})).await;
+    assert_eq!(kept.json()["site"], "Harbour", "what is left out stays");
+    let off = key.json(Method::PATCH, path, &json!({"site": null})).await;
+    assert_eq!(off.status, StatusCode::OK, "{}", off.body);
+    assert_eq!(off.json()["site"], json!(null));
+}
+
+#[tokio::test]
 async fn bad_stations_are_refused_and_change_nothing() {
     let portal = Portal::start().await;
     let key = portal.key(BOTH, &[]).await;
@@ -102,6 +125,7 @@ async fn bad_stations_are_refused_and_change_nothing() {
             "\"1\"",
         ),
         (json!({"site": "Nowhere"}), "/site", "Nowhere"),
+        (json!({"site": 7}), "/site", "or null"),
         (json!({"password": ""}), "/password", ""),
         (json!({"password": "a\u{0}b"}), "/password", ""),
         (json!({"password": "x".repeat(129)}), "/password", ""),
@@ -199,4 +223,36 @@ async fn an_id_token_is_made_and_changed() {
         key.get("/api/v1/id-tokens/none").await.status,
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn a_token_is_never_above_itself() {
+    let portal = Portal::start().await;
+    let key = portal.key(BOTH, &[]).await;
+    let put = async |token: &str, body| {
+        let path = format!("/api/v1/id-tokens/{token}");
+        key.json(Method::PUT, &path, &body).await
+    };
+    complains(
+        &put("SELF", json!({"parent": "self"})).await,
+        "/parent",
+        "itself",
+    );
+    for (token, parent) in [("DRIVER", "TEAM"), ("TEAM", "FIRM")] {
+        let made = put(token, json!({"parent": parent})).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    }
+    complains(
+        &put("firm", json!({"parent": "Driver"})).await,
+        "/parent",
+        "Driver",
+    );
+    assert_eq!(
+        key.get("/api/v1/id-tokens/FIRM").await.status,
+        StatusCode::NOT_FOUND
+    );
+    let fits = put("FIRM", json!({"parent": "HOLDING"})).await;
+    assert_eq!(fits.status, StatusCode::CREATED, "{}", fits.body);
+    let moved = put("TEAM", json!({"parent": null})).await;
+    assert_eq!(moved.status, StatusCode::OK, "{}", moved.body);
 }
