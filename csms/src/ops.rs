@@ -148,6 +148,10 @@ impl Seated {
                 return Ok(memory.transactions.clone());
             }
         }
+        // What the station's last connection left in the works comes first: until it is durable no question finds it, and
+        // a start would not end it, nor a stop see that it contradicts it.
+        let written = csms.ingest.write(self.station.id, Effect::default());
+        written.await.map_err(|_| Unavailable)?;
         let query = TransactionQuery {
             station_id: self.station.id,
             number,

@@ -44,7 +44,8 @@ pub struct Event {
     pub position: Position,
     /// When it happened, by our clock.
     pub at: DateTime<Utc>,
-    /// `transaction.started`, `connector.status`, …
+    /// `transaction.started`, `transaction.stopped` (once each), `transaction.corrected` (a stop that a later start had
+    /// implied now has the station's own figures), `connector.status`, …
     pub kind: String,
     /// Whose rows it is about.
     pub site_id: Option<Uuid>,

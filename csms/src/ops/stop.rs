@@ -95,15 +95,15 @@ fn end(
         ..transaction.clone()
     };
     let detail = json!({ "connector": ended.connector, "number": ended.number });
+    // Of one that a later start ended everybody has heard; its figures are what is new.
+    let kind = if transaction.superseded {
+        "transaction.corrected"
+    } else {
+        "transaction.stopped"
+    };
     let effect = Effect {
         stops: vec![stop],
-        ..told(event(
-            station,
-            now,
-            "transaction.stopped",
-            Some(ended.id),
-            detail,
-        ))
+        ..told(event(station, now, kind, Some(ended.id), detail))
     };
     (effect, Some(ended))
 }
@@ -185,8 +185,7 @@ mod tests {
         }
     }
 
-    #[track_caller]
-    fn check(said: Said, known: &[Transaction], expected: &str) {
+    fn decided(said: Said, known: &[Transaction]) -> (Effect, Option<Transaction>) {
         let station = Station {
             id: Uuid::from_u128(1),
             identity: "CP1".to_owned(),
@@ -197,7 +196,12 @@ mod tests {
             options: Options::default(),
             first_accepted_at: None,
         };
-        let (effect, transaction) = decide(&station, said, known, time("2026-11-20T12:00:00Z"));
+        decide(&station, said, known, time("2026-11-20T12:00:00Z"))
+    }
+
+    #[track_caller]
+    fn check(said: Said, known: &[Transaction], expected: &str) {
+        let (effect, transaction) = decided(said, known);
         let stops = effect
             .stops
             .iter()
@@ -252,6 +256,21 @@ mod tests {
             "none: unknown-transaction",
         );
         check(said(77), &[], "none: unknown-transaction");
+    }
+
+    #[test]
+    fn a_stop_is_told_once_and_then_corrected() {
+        let kinds = |known| -> Vec<&str> {
+            let (effect, _) = decided(said(5), &[known]);
+            effect.events.iter().map(|event| event.kind).collect()
+        };
+        assert_eq!(kinds(known(5, false)), ["transaction.stopped"]);
+        let ours = Transaction {
+            superseded: true,
+            ..known(5, true)
+        };
+        assert_eq!(kinds(ours), ["transaction.corrected"]);
+        assert_eq!(kinds(known(5, true)), [""; 0]);
     }
 
     #[test]

@@ -110,6 +110,77 @@ async fn charge(station: &mut Station, charge: Charge) -> i64 {
     number
 }
 
+/// What a connection that is lost has left in the works is known to the next one before it decides.
+async fn left_in_the_works(
+    server: &Server,
+    mut lost: Station,
+    left: (&str, Value),
+    next: (&str, Value),
+) {
+    let held = server.db.hold("ocpp_messages").await;
+    lost.send(&json!([2, "left", left.0, left.1]).to_string())
+        .await;
+    eventually("the message waits to be written", async || {
+        (server.db.waiting().await > 0).then_some(())
+    })
+    .await;
+    // No boot: a station that only lost its socket goes on where it was.
+    let request = server.request("CP1", "ocpp1.6");
+    let mut back = server.connect(request).await.expect("let in");
+    assert_eq!(lost.close_code().await, Some(1008), "its seat is taken");
+    back.send(&json!([2, "next", next.0, next.1]).to_string())
+        .await;
+    held.release().await;
+    let answer = back.receive().await;
+    assert_eq!(
+        (&answer[0], &answer[1]),
+        (&3.into(), &"next".into()),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_that_contradicts_one_in_the_works_is_kept() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let one = Charge {
+        at: now(),
+        from_wh: 1000,
+    };
+    let (action, payload) = one.start();
+    let number = number_of(&station.call(action, payload).await);
+    let other = Charge {
+        from_wh: 2000,
+        ..one
+    };
+    left_in_the_works(&server, station, one.stop(number), other.stop(number)).await;
+    let [ended] = &server.sessions().await[..] else {
+        panic!("one session")
+    };
+    assert_eq!(ended.energy_wh, Some(6000), "the first counts");
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let disorder = store::proof::disorder(&mut db).await.unwrap();
+    assert_eq!(disorder.odd_stops, 1, "the second is kept: {disorder:?}");
+}
+
+#[tokio::test]
+async fn a_start_ends_one_that_was_in_the_works() {
+    let server = Server::start().await;
+    let station = server.station().await;
+    let [first, second] = [0, 1].map(|minute| Charge {
+        at: now() + TimeDelta::minutes(minute),
+        from_wh: 1000 + minute,
+    });
+    left_in_the_works(&server, station, first.start(), second.start()).await;
+    let states: Vec<State> = server
+        .sessions()
+        .await
+        .iter()
+        .map(|one| one.state)
+        .collect();
+    assert_eq!(states, [State::Active, State::Ended]);
+}
+
 /// Every table that a charge writes to.
 const WRITTEN: [&str; 7] = [
     "transactions",
