@@ -42,7 +42,7 @@ peer: ## Build the charge point on rust-ocpp, which the tests run; it has a lock
 chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
 	scripts/chaos $(ARGS)
 
-fuzz: ## Fuzz what reads from the wire, a minute each (nightly Rust, cargo-fuzz; SECONDS=60)
+fuzz: ## Fuzz what reads from the wire, a minute each (installs cargo-fuzz; SECONDS=60)
 	scripts/fuzz $(or $(SECONDS),60)
 
 bench: ## Measure against the floors, release build; ratios of one run are all that counts (docs/performance.md)
