@@ -4,7 +4,8 @@
   "use strict";
   const POLL_MS = 15000;
   let state = "connecting";
-  let failedSince = null;
+  // Runs while the stream is broken.
+  let polling = null;
 
   function show(next) {
     state = next;
@@ -23,11 +24,25 @@
     return htmx.ajax("GET", location.href, { target: "#content", select: "#content", swap });
   }
 
-  document.addEventListener("htmx:sseOpen", () => { failedSince = null; show("live"); });
+  function pause() {
+    const internal = page()["htmx-internal-data"];
+    if (internal && internal.sseEventSource) internal.sseEventSource.close();
+    show("paused");
+  }
+
+  document.addEventListener("htmx:sseOpen", () => {
+    clearInterval(polling);
+    polling = null;
+    // A second try of the stream may succeed after the tab was left.
+    if (document.hidden) pause(); else show("live");
+  });
   document.addEventListener("htmx:sseError", () => {
-    failedSince = failedSince ?? Date.now();
+    polling = polling ?? setInterval(poll, POLL_MS);
     if (state !== "paused") show("reconnecting");
   });
+  function poll() {
+    if (isLive() && !document.hidden) renew("morph:outerHTML").catch(() => {});
+  }
   document.addEventListener("htmx:sseMessage", () => {
     const stamp = document.querySelector(".titleline .end time");
     const zone = stamp && stamp.querySelector(".muted");
@@ -42,19 +57,12 @@
   document.addEventListener("visibilitychange", () => {
     if (!isLive()) return;
     if (document.hidden) {
-      const internal = page()["htmx-internal-data"];
-      if (internal && internal.sseEventSource) internal.sseEventSource.close();
-      show("paused");
+      pause();
     } else if (state === "paused") {
       show("reconnecting");
       renew("outerHTML").catch(() => show("reconnecting"));
     }
   });
-
-  setInterval(() => {
-    if (!isLive() || document.hidden || failedSince === null) return;
-    if (Date.now() - failedSince >= POLL_MS) renew("morph:outerHTML").catch(() => {});
-  }, POLL_MS);
 
   document.addEventListener("DOMContentLoaded", () => { if (isLive()) show("connecting"); });
 })();

@@ -1,0 +1,102 @@
+//! Live pages where the stream is not there: it rests while nobody looks, and a page whose stream is blocked is polled.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    chromium::{Browser, Screen},
+    running::Running,
+    support::{Car, Fleet},
+};
+
+/// A portal, a browser that is signed in to it, and the means to charge.
+struct Scene {
+    running: Running,
+    browser: Browser,
+    site: Uuid,
+    station: (Uuid, i32),
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let running = Running::start().await;
+        let login = running.admin().await;
+        let fleet = Fleet::new(&running.db.pool, running.clock.now()).await;
+        let site = fleet.site("Harbour Quay", "Europe/Amsterdam").await;
+        let model = ("Alpitronic", "HYC150", "4.2.1");
+        let station = fleet.station("HQ-DC-01", site, model).await;
+        let browser = Browser::open(Screen::Desk).await;
+        browser.carry(&running, &login).await;
+        Scene {
+            running,
+            browser,
+            site,
+            station: (station, 1),
+        }
+    }
+
+    async fn until_pill(&self, state: &str) {
+        let pill = format!("document.getElementById('live').dataset.state === '{state}'");
+        self.browser.until(&pill).await;
+    }
+
+    /// A charge begins; answers where the overview shows it.
+    async fn charge(&self) -> String {
+        let car = Car {
+            battery_wh: 77_000,
+            power_w: 50_000,
+            soc_pm: Some(300),
+            minutes: 60,
+        };
+        let now = self.running.clock.now();
+        let mut fleet = Fleet::new(&self.running.db.pool, now).await;
+        let since = now - TimeDelta::minutes(12);
+        let charge = fleet
+            .charge(self.station, self.site, "04A1B2C3D47F2A", since, car)
+            .await;
+        format!("document.getElementById('active-{}')", charge.id)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_nobody_looks_at_rests_and_catches_up() {
+    let scene = Scene::set().await;
+    let driver = scene.browser.driver.clone();
+    driver.goto(&scene.running.url).await.unwrap();
+    scene.until_pill("live").await;
+
+    driver.minimize_window().await.unwrap();
+    scene.until_pill("paused").await;
+    let stream = "document.getElementById('content')['htmx-internal-data'].sseEventSource";
+    let closed = format!("{stream}.readyState === EventSource.CLOSED");
+    scene.browser.until(&closed).await;
+    let row = scene.charge().await;
+
+    driver.maximize_window().await.unwrap();
+    scene.browser.until(&row).await;
+    scene.until_pill("live").await;
+    assert_eq!(scene.browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_whose_stream_is_blocked_is_polled() {
+    let scene = Scene::set().await;
+    let driver = scene.browser.driver.clone();
+    let tools = driver.cdp();
+    let block = async |urls: &[&str]| {
+        let told = tools.send_raw("Network.setBlockedURLs", json!({ "urls": urls }));
+        told.await.unwrap();
+    };
+    tools.send_raw("Network.enable", json!({})).await.unwrap();
+    block(&["*/events?*"]).await;
+    driver.goto(&scene.running.url).await.unwrap();
+    scene.until_pill("reconnecting").await;
+
+    let row = scene.charge().await;
+    scene.browser.until(&row).await;
+    scene.until_pill("reconnecting").await;
+
+    block(&[]).await;
+    scene.until_pill("live").await;
+}
