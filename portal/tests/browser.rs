@@ -7,6 +7,8 @@ mod support;
 mod charge;
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/keys.rs"]
+mod keys;
 #[path = "browser/live.rs"]
 mod live;
 #[path = "browser/look.rs"]
