@@ -92,9 +92,10 @@ pub(crate) async fn ask_email(
     Ok(page(StatusCode::OK, &form))
 }
 
-/// What step one sends.
+/// What step one sends. A field that is not there is an empty one: the page says what it should be.
 #[derive(Debug, Deserialize)]
 pub(crate) struct EmailForm {
+    #[serde(default)]
     email: String,
     next: Option<String>,
 }
@@ -205,6 +206,7 @@ pub(crate) async fn ask_code(
 /// What step two sends.
 #[derive(Debug, Deserialize)]
 pub(crate) struct CodeForm {
+    #[serde(default)]
     code: String,
     next: Option<String>,
 }
