@@ -20,12 +20,14 @@ use store::{Connection, Pool, Room};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{ledger, patron};
 
-/// Longer than anything here takes on a busy machine: whoever waits so long waits in vain.
+/// Longer than anything here takes on a busy machine: whoever waits so long waits in vain. Counted in ticks, so that a
+/// machine that stood still meanwhile costs one tick and not all patience.
 const PATIENCE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_millis(100);
 /// Between two looks at something that tells nobody of itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Charge points with the firmware's core, beside the swarm.
@@ -34,18 +36,33 @@ const PATRONS: usize = 2;
 pub const CANARY: &str = "CANARY";
 
 /// Waits until `found` finds something.
-pub async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
-    let waited = timeout(PATIENCE, async {
+pub async fn eventually<T>(what: &str, found: impl AsyncFnMut() -> Option<T>) -> T {
+    in_patience(found)
+        .await
+        .unwrap_or_else(|| panic!("{what} did not happen within {PATIENCE:?}"))
+}
+
+/// What `found` finds; none when patience is at its end.
+async fn in_patience<T>(mut found: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let looking = async {
         loop {
             if let Some(found) = found().await {
                 return found;
             }
             sleep(LOOK_AGAIN).await;
         }
-    });
-    waited
-        .await
-        .unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+    };
+    tokio::pin!(looking);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
+        tokio::select! {
+            biased;
+            found = &mut looking => return Some(found),
+            _ = ticks.tick() => {}
+        }
+    }
+    None
 }
 
 /// What is killed, and where.
@@ -337,6 +354,9 @@ impl Server {
 /// Stations in a closed loop, each message until it is acknowledged.
 pub struct Load {
     ledger: PathBuf,
+    /// For a word on what went wrong.
+    database: String,
+    log: PathBuf,
     end: mpsc::Sender<()>,
     swarm: JoinHandle<anyhow::Result<Report>>,
     over: watch::Sender<bool>,
@@ -375,6 +395,8 @@ impl Load {
             .collect();
         Load {
             ledger,
+            database: rig.url(),
+            log: rig.log(),
             end,
             swarm,
             over,
@@ -390,12 +412,32 @@ impl Load {
         let mut reached = length();
         let enough = reached + more * LINE;
         while reached < enough {
-            reached = eventually("a further acknowledgement", async || {
+            let grown = in_patience(async || {
                 assert!(!self.swarm.is_finished(), "the swarm ended early");
                 Some(length()).filter(|length| *length > reached)
-            })
-            .await;
+            });
+            reached = match grown.await {
+                Some(length) => length,
+                None => self.stalled().await,
+            };
         }
+    }
+
+    /// Nothing is acknowledged any more: tells all that can be known of why.
+    async fn stalled(&self) -> ! {
+        let pool = store::pool::connect(&self.database, Room::Owner, 1).expect("a URL");
+        let activity = match pool.acquire().await {
+            Ok(mut db) => format!("{:#?}", store::disturb::activity(&mut db).await),
+            Err(error) => error.to_string(),
+        };
+        let patrons = self.patrons.iter().filter(|patron| patron.is_finished());
+        panic!(
+            "nothing was acknowledged for {PATIENCE:?}. {} of {PATRONS} patrons have ended. The database: {activity}\n\
+             The server's log is {}, the ledger {}",
+            patrons.count(),
+            self.log.display(),
+            self.ledger.display()
+        );
     }
 
     /// Ends it. Stations must have been told nothing but yes.

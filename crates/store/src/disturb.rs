@@ -1,4 +1,5 @@
-//! Means to disturb a test's database as life does: held tables, errors of every SQLSTATE, connections cut off.
+//! Means to disturb a test's database as life does (held tables, errors of every SQLSTATE, connections cut off), and to see
+//! what it does then.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -34,6 +35,19 @@ impl Held {
     pub async fn release(self) {
         self.0.rollback().await.expect("let go of the table");
     }
+}
+
+/// What every connection does and waits for, a line each.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn activity(db: &mut PgConnection) -> crate::Result<Vec<String>> {
+    Ok(sqlx::query_scalar(
+        "select concat_ws(' ', application_name, state, wait_event_type, wait_event, now() - state_change, left(query, 200))
+         from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    )
+    .fetch_all(db)
+    .await?)
 }
 
 impl TestDb {
