@@ -278,6 +278,7 @@ fn session_effect(session: &PastSession, number: i64, places: &[Place], past: &H
         reason: Some(session.reason.as_str().to_owned()),
         id_token: Some(driver.tag.clone()),
         replaces: false,
+        figures: None,
         flags: Vec::new(),
     };
     Effect {

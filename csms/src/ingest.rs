@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use store::ingest::{Effect, Started};
+use store::ingest::{Committed, Effect, Started};
 use store::{Error, Pool};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
@@ -34,10 +34,18 @@ pub(crate) enum NotWritten {
     Refused(String),
 }
 
+/// What became of a message's rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) started: Option<Started>,
+    /// None of its rows was there before. `false` says nothing.
+    pub(crate) as_news: bool,
+}
+
 struct Work {
     station_id: Uuid,
     effect: Effect,
-    tell: oneshot::Sender<Result<Option<Started>, NotWritten>>,
+    tell: oneshot::Sender<Result<Written, NotWritten>>,
 }
 
 /// The lanes, and whether the database is there.
@@ -77,7 +85,7 @@ impl Ingest {
         &self,
         station_id: Uuid,
         effect: Effect,
-    ) -> Result<Option<Started>, NotWritten> {
+    ) -> Result<Written, NotWritten> {
         let (tell, told) = oneshot::channel();
         let lane = BuildHasherDefault::<DefaultHasher>::default().hash_one(station_id);
         let lane = usize::try_from(lane % self.lanes.len() as u64).unwrap_or_default();
@@ -135,15 +143,20 @@ impl Lane {
         while let Some(mut part) = parts.pop() {
             let effects: Vec<&Effect> = part.iter().map(|work| &work.effect).collect();
             match self.commit(&effects).await {
-                Ok(started) => {
+                Ok(committed) => {
                     if effects.iter().any(|effect| !effect.events.is_empty()) {
                         self.health.news.notify_one();
                     }
                     for work in part {
-                        let mine = started
+                        let mine = committed
+                            .started
                             .iter()
                             .find(|started| started.station_id == work.station_id);
-                        drop(work.tell.send(Ok(mine.copied())));
+                        let written = Written {
+                            started: mine.copied(),
+                            as_news: committed.as_news,
+                        };
+                        drop(work.tell.send(Ok(written)));
                     }
                 }
                 Err(NotWritten::Refused(_)) if part.len() > 1 => {
@@ -160,17 +173,19 @@ impl Lane {
     }
 
     /// Commits, trying again while the error is of the kind that passes, for as long as an outage may last.
-    async fn commit(&self, effects: &[&Effect]) -> Result<Vec<Started>, NotWritten> {
+    async fn commit(&self, effects: &[&Effect]) -> Result<Committed, NotWritten> {
         let give_up = Instant::now() + self.outage;
         loop {
             let tried = tokio::time::timeout_at(give_up, async {
-                let mut connection = self.pool.acquire().await?;
-                store::ingest::commit(&mut connection, effects).await
+                let mut connection = Unfinished(Some(self.pool.acquire().await?));
+                let committed = store::ingest::commit(connection.get(), effects).await;
+                connection.0.take();
+                committed
             });
             match tried.await {
-                Ok(Ok(started)) => {
+                Ok(Ok(committed)) => {
                     self.health.away.store(false, Ordering::Relaxed);
-                    return Ok(started);
+                    return Ok(committed);
                 }
                 Ok(Err(error)) if error.is_retryable() => {
                     tracing::warn!(%error, "a batch is tried again");
@@ -197,6 +212,24 @@ impl Lane {
         self.health.away.store(true, Ordering::Relaxed);
         self.health.went_away.notify_one();
         NotWritten::Unavailable
+    }
+}
+
+/// A connection in the middle of something: given up now, it is closed and never used again, for nobody knows to which
+/// question its next answer belongs.
+struct Unfinished(Option<store::Pooled>);
+
+impl Unfinished {
+    fn get(&mut self) -> &mut store::Connection {
+        self.0.as_mut().expect("it is taken at the end")
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
     }
 }
 

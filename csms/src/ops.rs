@@ -1,12 +1,12 @@
 //! Ops: one thing that happens at a station, free of protocol version. Each asks what it must know in one statement,
 //! decides in a pure function, and hands back rows. None holds a transaction or reads a clock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ocpp::CallError;
 use serde_json::Value;
-use store::ingest::{Effect, EventRow};
+use store::ingest::{Effect, EventRow, Figures, MeterRow};
 use store::lookup::{Transaction, TransactionQuery};
 use store::stations::{Registration, Station};
 use uuid::Uuid;
@@ -63,7 +63,8 @@ impl From<NotWritten> for Refusal {
 /// A station with a connection, and what the connection remembers of it.
 pub(crate) struct Seated {
     pub(crate) station: Station,
-    memory: Mutex<Memory>,
+    /// One for all seats of a connection: a message in the works may still hold an older seat.
+    memory: Arc<Mutex<Memory>>,
 }
 
 #[derive(Default)]
@@ -72,6 +73,8 @@ struct Memory {
     transactions: Vec<Transaction>,
     /// Whether every open transaction is among them: all starts and stops pass by here.
     complete: bool,
+    /// The latest sample on this connection, by the charger's clock; microseconds, as they are stored.
+    latest_sample: Option<i64>,
     expected: Option<Expected>,
     /// A boot was accepted on this connection; the row as we read it did not know of it yet.
     accepted_at: Option<DateTime<Utc>>,
@@ -81,16 +84,15 @@ impl Seated {
     pub(crate) fn new(station: Station) -> Self {
         Seated {
             station,
-            memory: Mutex::default(),
+            memory: Arc::default(),
         }
     }
 
     /// The same seat after the station's row has changed.
     pub(crate) fn with(&self, station: Station) -> Self {
-        let memory = std::mem::take(&mut *self.memory());
         Seated {
             station,
-            memory: Mutex::new(memory),
+            memory: self.memory.clone(),
         }
     }
 
@@ -128,6 +130,28 @@ impl Seated {
             memory.transactions.remove(stopped);
         }
         memory.transactions.push(transaction);
+    }
+
+    /// Whether samples are all later than those before them on this connection, or than `begin` if they are the first.
+    pub(crate) fn are_latest(&self, samples: &[MeterRow], begin: Option<DateTime<Utc>>) -> bool {
+        let micros = || samples.iter().map(|sample| sample.at.timestamp_micros());
+        let (Some(first), Some(last)) = (micros().min(), micros().max()) else {
+            return false;
+        };
+        let mut memory = self.memory();
+        let before = memory
+            .latest_sample
+            .or(begin.map(|begin| begin.timestamp_micros()));
+        memory.latest_sample = memory.latest_sample.max(Some(last));
+        before.is_some_and(|before| first > before)
+    }
+
+    /// Notes what the samples of a transaction come to now; `None` if that is not certain.
+    pub(crate) fn sum_up(&self, id: Uuid, figures: Option<Figures>) {
+        let mut memory = self.memory();
+        if let Some(known) = memory.transactions.iter_mut().find(|known| known.id == id) {
+            known.figures = figures;
+        }
     }
 
     /// The transaction of this number and every open one of the station.

@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use ocpp::v16::{HeartbeatResponse, MESSAGES};
 use ocpp::{CallError, ErrorCode, MessageId};
 use serde::Serialize;
-use store::ingest::{Direction, Effect, MessageRow};
+use store::ingest::{Direction, Effect, Figures, MessageRow};
 use store::lookup::Transaction;
+use uuid::Uuid;
 
 use crate::Csms;
 use crate::ops::{Refusal, Seated};
@@ -39,6 +40,8 @@ struct Decided {
     transaction: Option<Transaction>,
     /// How to say it if the database already knew the start under another number.
     renumber: Option<Box<dyn FnOnce(i64) -> String + Send>>,
+    /// What the samples of this transaction come to when they are durable.
+    figures: Option<(Uuid, Option<Figures>)>,
 }
 
 impl Decided {
@@ -48,6 +51,7 @@ impl Decided {
             effect,
             transaction: None,
             renumber: None,
+            figures: None,
         }
     }
 }
@@ -186,16 +190,20 @@ impl Call {
         let row = self.row(decided.answer.clone(), None, findings);
         decided.effect.messages.push(row);
         let station = self.seated.station.id;
-        let started = self.csms.ingest.write(station, decided.effect).await?;
+        let written = self.csms.ingest.write(station, decided.effect).await?;
         let mut answer = decided.answer;
         if let Some(mut transaction) = decided.transaction {
-            if let (Some(started), Some(renumber)) = (started, decided.renumber)
+            transaction.figures = transaction.figures.filter(|_| written.as_news);
+            if let (Some(started), Some(renumber)) = (written.started, decided.renumber)
                 && started.number != transaction.number
             {
                 (transaction.id, transaction.number) = (started.id, started.number);
                 answer = renumber(started.number);
             }
             self.seated.remember(transaction);
+        }
+        if let Some((id, figures)) = decided.figures {
+            self.seated.sum_up(id, figures.filter(|_| written.as_news));
         }
         self.see_effect();
         Ok(answer)

@@ -68,7 +68,8 @@ begin
         execute format('create policy scoped on %I to forecourt_portal using (%s)', t,
             case when t = any (by_site) then 'scope_allows(site_id)' else 'scope_allows_station(station_id)' end);
     end loop;
-    -- A partition read by its own name would pass by the policies of its parent.
+    -- A partition read by its own name would pass by the policies of its parent. (For the same reason the csms can COPY
+    -- into one, which Postgres refuses where there are policies.)
     for t in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r' loop
         execute format('revoke all on %I from forecourt_portal', t);
     end loop;

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::cursor::Cursor;
-use crate::ingest::{Direction, MessageRow, insert_messages};
+use crate::ingest::{Direction, MessageRow, messages};
 use crate::{Result, Scoped, ids};
 
 /// Rung with a station's id when a command of it waits.
@@ -252,7 +252,7 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
         answered_at,
         findings: None,
     };
-    insert_messages(&mut tx, &[&message]).await?;
+    messages::insert(&mut tx, &[&message]).await?;
     sqlx::query!(
         "select pg_notify($1, $2::uuid::text)",
         ENDED_CHANNEL,

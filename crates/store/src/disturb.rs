@@ -127,6 +127,26 @@ impl TestDb {
         .await;
     }
 
+    /// From now on no CALL that says `word` can be stored in the message log.
+    ///
+    /// # Panics
+    /// When it is called twice.
+    pub async fn refuse_messages_with(&self, word: &str) {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(
+            &mut db,
+            format!(
+                "create function refuse_message() returns trigger language plpgsql as $$
+                 begin
+                   if position('{word}' in new.payload) > 0 then raise exception 'refused' using errcode = '22000'; end if;
+                   return new;
+                 end $$;
+                 create trigger refuse before insert on ocpp_messages for each row execute function refuse_message()"
+            ),
+        )
+        .await;
+    }
+
     /// Takes back [`Self::strike_once`]; answers whether it struck.
     ///
     /// # Panics

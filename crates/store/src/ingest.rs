@@ -11,57 +11,17 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
+mod figures;
+pub(crate) mod messages;
 mod meter;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
+pub use figures::Figures;
+pub use messages::{Direction, MessageRow};
 pub use meter::MeterRow;
 pub use transactions::{OddStop, Start, Started, Stop};
-
-/// Who called whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// The station called us.
-    In,
-    /// We called the station.
-    Out,
-}
-
-impl Direction {
-    /// As stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Direction::In => "in",
-            Direction::Out => "out",
-        }
-    }
-}
-
-/// One CALL with its answer.
-#[derive(Debug, Clone)]
-pub struct MessageRow {
-    /// UUIDv7.
-    pub id: Uuid,
-    /// When the CALL came or went.
-    pub received_at: DateTime<Utc>,
-    /// The station.
-    pub station_id: Uuid,
-    /// Who called.
-    pub direction: Direction,
-    /// The CALL's id, verbatim.
-    pub message_id: String,
-    /// The CALL's action, verbatim; empty for a frame that could not be read.
-    pub action: String,
-    /// The CALL's payload, or the whole frame if it could not be read.
-    pub payload: String,
-    /// The answer's payload.
-    pub answer: Option<String>,
-    /// The code, if the answer is a CALLERROR.
-    pub error_code: Option<String>,
-    /// When it was answered.
-    pub answered_at: Option<DateTime<Utc>>,
-    /// What was mended or found wanting.
-    pub findings: Option<String>,
-}
 
 /// The state of a connector, as just said.
 #[derive(Debug, Clone)]
@@ -152,6 +112,8 @@ pub struct Effect {
     pub messages: Vec<MessageRow>,
     /// Wide meter values. Rows of equal key must have been merged.
     pub meter: Vec<MeterRow>,
+    /// The station has most likely said none of `meter` before. Only a guess, that saves looking for them.
+    pub meter_is_new: bool,
     /// Signed readings.
     pub signed: Vec<SignedReading>,
     /// Transactions that began.
@@ -170,25 +132,94 @@ pub struct Effect {
     pub events: Vec<EventRow>,
 }
 
-/// Writes the effects of many stations' messages and commits them together. Answers what became of each start, in no
-/// order. `effects` holds at most one message of a station.
+/// What was committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// What became of each start, in no order.
+    pub started: Vec<Started>,
+    /// No start was known, no transaction had ended, and no row of a `meter_is_new` was there. `false` says nothing.
+    pub as_news: bool,
+}
+
+/// Writes the effects of many stations' messages and commits them together. `effects` holds at most one message of a station.
 ///
 /// After an error nothing was written, but for [`crate::Error::Unknown`]: then nobody knows, and the caller must not
 /// acknowledge (every row that matters has a natural key, so hearing it again does no harm).
-pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<Started>> {
+///
+/// A caller that gives up before this returns must close the connection.
+pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Committed> {
+    match commit_news(db, effects).await {
+        Ok(Some(started)) => {
+            return Ok(Committed {
+                started,
+                as_news: true,
+            });
+        }
+        Ok(None) | Err(Error::Conflict(_)) => {}
+        Err(error) if error.is_retryable() || matches!(error, Error::Unknown(_)) => {
+            return Err(error);
+        }
+        // A row that is not as it should be, or a partition that is not there: the other way finds out.
+        Err(error) => tracing::warn!(%error, "a batch is written the careful way"),
+    }
+    Ok(Committed {
+        started: commit_carefully(db, effects).await?,
+        as_news: false,
+    })
+}
+
+/// The quick way, on the guess that nothing is known already: COPY, and no ON CONFLICT. If the guess was wrong, nothing is
+/// written, and the answer is `None` or [`Error::Conflict`].
+async fn commit_news(db: &mut PgConnection, effects: &[&Effect]) -> Result<Option<Vec<Started>>> {
     let mut tx = db.begin().await?;
-    insert_messages(&mut tx, &all(effects, |effect| &effect.messages)).await?;
+    messages::copy(&mut tx, &all(effects, |effect| &effect.messages)).await?;
+    let (new, known): (Vec<&Effect>, Vec<&Effect>) =
+        effects.iter().partition(|effect| effect.meter_is_new);
+    let mut known = all(&known, |effect| &effect.meter);
+    known.extend(meter::copy(&mut tx, &all(&new, |effect| &effect.meter)).await?);
+    meter::upsert(&mut tx, &known).await?;
+    let starts = all(effects, |effect| &effect.starts);
+    transactions::start_new(&mut tx, &starts).await?;
+    let stops = all(effects, |effect| &effect.stops);
+    if !transactions::stop_open(&mut tx, &stops).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    let unknown = stops.iter().filter(|stop| stop.figures.is_none());
+    let late = all(effects, |effect| &effect.late);
+    let to_sum: Vec<Uuid> = unknown
+        .map(|stop| stop.transaction_id)
+        .chain(late.into_iter().copied())
+        .collect();
+    transactions::close_sessions(&mut tx, &to_sum).await?;
+    write_others(&mut tx, effects).await?;
+    insert_events(&mut tx, &all(effects, |effect| &effect.events)).await?;
+    tx.commit().await.map_err(Error::of_commit)?;
+    let started = |start: &&Start| Started {
+        station_id: start.station_id,
+        id: start.id,
+        number: start.number,
+    };
+    Ok(Some(starts.iter().map(started).collect()))
+}
+
+/// The same, expecting that every row may be there already.
+async fn commit_carefully(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<Started>> {
+    let mut tx = db.begin().await?;
+    messages::insert(&mut tx, &all(effects, |effect| &effect.messages)).await?;
     meter::upsert(&mut tx, &all(effects, |effect| &effect.meter)).await?;
-    insert_signed(&mut tx, &all(effects, |effect| &effect.signed)).await?;
     let starts = all(effects, |effect| &effect.starts);
     let started = transactions::start(&mut tx, &starts).await?;
     let stops = all(effects, |effect| &effect.stops);
     let stopped = transactions::stop(&mut tx, &stops).await?;
-    transactions::keep_odd(&mut tx, &all(effects, |effect| &effect.odd_stops)).await?;
     let late = all(effects, |effect| &effect.late);
-    transactions::close_sessions(&mut tx, &stops, &late).await?;
-    write_statuses(&mut tx, &all(effects, |effect| &effect.statuses)).await?;
-    write_boots(&mut tx, &all(effects, |effect| &effect.boots)).await?;
+    let to_sum: Vec<Uuid> = stops
+        .iter()
+        .map(|stop| stop.transaction_id)
+        .chain(late.into_iter().copied())
+        .collect();
+    transactions::close_sessions(&mut tx, &to_sum).await?;
+    write_others(&mut tx, effects).await?;
     let mut events = all(effects, |effect| &effect.events);
     let changed: HashSet<Uuid> = started.iter().map(|new| new.id).chain(stopped).collect();
     let meant = starts.iter().map(|start| start.id);
@@ -205,39 +236,17 @@ pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<St
     Ok(started)
 }
 
+/// What has one way only.
+async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> {
+    insert_signed(db, &all(effects, |effect| &effect.signed)).await?;
+    transactions::keep_odd(db, &all(effects, |effect| &effect.odd_stops)).await?;
+    write_statuses(db, &all(effects, |effect| &effect.statuses)).await?;
+    write_boots(db, &all(effects, |effect| &effect.boots)).await
+}
+
 /// One kind of row of all effects.
 fn all<'a, T>(effects: &[&'a Effect], of: fn(&Effect) -> &Vec<T>) -> Vec<&'a T> {
     effects.iter().flat_map(|effect| of(effect)).collect()
-}
-
-/// Adds rows to the message log. (COPY would be cheaper still, but Postgres refuses it on a table with row policies.)
-pub(crate) async fn insert_messages(db: &mut PgConnection, messages: &[&MessageRow]) -> Result<()> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    fn column<'a, T>(messages: &[&'a MessageRow], of: impl Fn(&'a MessageRow) -> T) -> Vec<T> {
-        messages.iter().map(|message| of(message)).collect()
-    }
-    sqlx::query(
-        "insert into ocpp_messages (id, received_at, station_id, direction, message_id, action, payload, answer, \
-           error_code, answered_at, findings) \
-         select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], \
-           $8::text[], $9::text[], $10::timestamptz[], $11::text[])",
-    )
-    .bind(column(messages, |message| message.id))
-    .bind(column(messages, |message| message.received_at))
-    .bind(column(messages, |message| message.station_id))
-    .bind(column(messages, |message| message.direction.as_str()))
-    .bind(column(messages, |message| message.message_id.as_str()))
-    .bind(column(messages, |message| message.action.as_str()))
-    .bind(column(messages, |message| message.payload.as_str()))
-    .bind(column(messages, |message| message.answer.as_deref()))
-    .bind(column(messages, |message| message.error_code.as_deref()))
-    .bind(column(messages, |message| message.answered_at))
-    .bind(column(messages, |message| message.findings.as_deref()))
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 async fn insert_signed(db: &mut PgConnection, signed: &[&SignedReading]) -> Result<()> {

@@ -9,6 +9,7 @@ pub mod bell;
 pub mod charges;
 pub mod commands;
 pub mod connectors;
+mod copy;
 pub mod cursor;
 pub mod customers;
 #[cfg(any(test, feature = "testing"))]

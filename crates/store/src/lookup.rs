@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Result;
+use crate::ingest::Figures;
 use crate::stations::{Station, StationRow};
 
 /// The stations of these identities (any case), in the order asked; `None` where there is none.
@@ -124,6 +125,8 @@ pub struct Transaction {
     pub superseded: bool,
     /// The site at its start.
     pub site_id: Option<Uuid>,
+    /// What its samples come to, if this process has seen every one of them; never of a transaction that was looked up.
+    pub figures: Option<Figures>,
 }
 
 /// Which transactions of a station are asked for.
@@ -228,6 +231,7 @@ impl From<Found> for Transaction {
             meter_stop_wh: row.meter_stop_wh,
             superseded: row.superseded,
             site_id: row.site_id,
+            figures: None,
         }
     }
 }

@@ -306,6 +306,7 @@ mod tests {
             reason: None,
             id_token: None,
             replaces: false,
+            figures: None,
             flags: Vec::new(),
         };
         (start, row, stop)
@@ -392,7 +393,7 @@ mod tests {
                 ..Effect::default()
             };
             let started = ingest::commit(&mut db, &[&effect]).await.unwrap();
-            assert_eq!(started[0].id, start.id);
+            assert_eq!(started.started[0].id, start.id);
         }
         for _ in 0..2 {
             let effect = Effect {

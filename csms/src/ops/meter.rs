@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use ocpp::meter::{Readings, Sample};
 use ocpp::v16::ReadingContext;
-use store::ingest::{Effect, MeterRow, SignedReading};
+use store::ingest::{Effect, Figures, MeterRow, SignedReading};
 use store::lookup::Transaction;
 use uuid::Uuid;
 
@@ -69,6 +69,16 @@ pub(crate) fn decide(readings: Readings, place: Place<'_>, now: DateTime<Utc>) -
         effect.late.push(transaction.id);
     }
     effect
+}
+
+/// The figures of a transaction with its new samples; `None` if they are not in the order of time.
+pub(crate) fn sum_up(figures: Figures, samples: &[MeterRow]) -> Option<Figures> {
+    if !samples.is_sorted_by(|a, b| a.at < b.at) {
+        return None;
+    }
+    // The odd table is no part of a session.
+    let counted = samples.iter().filter(|sample| !sample.odd);
+    Some(counted.fold(figures, Figures::and))
 }
 
 fn connector_of(connector: i32) -> i32 {

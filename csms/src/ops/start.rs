@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use store::ingest::{Effect, Start, Stop};
+use store::ingest::{Effect, Figures, Start, Stop};
 use store::lookup::{StartKey, Transaction};
 use store::stations::Station;
 
@@ -152,6 +152,7 @@ fn decide(
         meter_stop_wh: None,
         superseded: false,
         site_id: station.site_id,
+        figures: Some(Figures::new(start.started_at, start.meter_start_wh)),
     };
     let detail = json!({ "connector": start.connector, "number": number });
     let mut effect = told(event(station, now, "transaction.started", Some(id), detail));
@@ -192,6 +193,7 @@ fn supersede(old: &Transaction, start: &Start, now: DateTime<Utc>) -> Stop {
         reason: Some("Other".to_owned()),
         id_token: None,
         replaces: false,
+        figures: None,
         flags: vec!["superseded".to_owned()],
     }
 }
@@ -243,6 +245,7 @@ mod tests {
             meter_stop_wh: stopped.map(|_| 200),
             superseded: false,
             site_id: None,
+            figures: None,
         }
     }
 

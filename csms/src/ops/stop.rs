@@ -86,6 +86,9 @@ fn end(
         reason: said.reason,
         id_token: said.id_token,
         replaces: transaction.superseded,
+        figures: transaction
+            .figures
+            .filter(|figures| figures.are_within(said.stopped_at) && !transaction.superseded),
         flags,
     };
     let ended = Transaction {
@@ -171,6 +174,7 @@ mod tests {
             meter_stop_wh: stopped.then_some(200),
             superseded: false,
             site_id: None,
+            figures: None,
         }
     }
 

@@ -96,6 +96,7 @@ pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
         effect: decided.effect,
         transaction: Some(decided.transaction),
         renumber: Some(Box::new(move |number| answer(number, info))),
+        figures: None,
     })
 }
 
@@ -105,8 +106,17 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     let connector = connector(request.connector_id);
     let known = call.seated.transactions(&call.csms, number).await?;
     let transaction = meter::transaction_of(&known, number, connector);
-    let effect = samples(call, &request.meter_value, connector, transaction);
-    Ok(Decided::new(&MeterValuesResponse {}, effect))
+    let mut effect = samples(call, &request.meter_value, connector, transaction);
+    let figures = transaction.and_then(|transaction| transaction.figures);
+    let begin = figures.and(transaction).map(|known| known.started_at);
+    effect.meter_is_new = call.seated.are_latest(&effect.meter, begin);
+    let figures = figures
+        .filter(|_| effect.meter_is_new)
+        .and_then(|figures| meter::sum_up(figures, &effect.meter));
+    Ok(Decided {
+        figures: transaction.map(|transaction| (transaction.id, figures)),
+        ..Decided::new(&MeterValuesResponse {}, effect)
+    })
 }
 
 pub(super) fn status_notification(call: &Call) -> Result<Decided, Refusal> {

@@ -88,6 +88,41 @@ async fn a_charge_from_plug_to_row() {
 }
 
 #[tokio::test]
+async fn a_session_has_the_figures_of_all_its_samples_whatever_came_between() {
+    let server = Server::start().await;
+    for between in ["nothing", "another socket", "a repetition", "a late sample"] {
+        let mut station = server.station().await;
+        // Three charges of one connector, one after the other.
+        let at = noon();
+        let answer = station.call("StartTransaction", start(at, between)).await;
+        let number = answer["transactionId"].clone();
+        let minute = TimeDelta::minutes(1);
+        meter(&mut station, &number, at + minute, 2000, 11_000).await;
+        match between {
+            "another socket" => station = server.station().await,
+            // The first value of an instant stands.
+            "a repetition" => meter(&mut station, &number, at + minute, 2000, 22_000).await,
+            "a late sample" => meter(&mut station, &number, at + minute / 2, 1500, 9000).await,
+            _ => {}
+        }
+        meter(&mut station, &number, at + minute * 2, 3000, 7400).await;
+        let stop = json!({ "transactionId": number, "meterStop": 900, "timestamp": text(at + minute * 3) });
+        station.call("StopTransaction", stop).await;
+        let sessions = server.sessions().await;
+        let session = sessions.iter().find(|session| session.id_token == between);
+        let session = session.expect("the session");
+        let range = if between == "a late sample" {
+            1500
+        } else {
+            1000
+        };
+        assert_eq!(session.energy_wh, Some(range), "{between}");
+        assert_eq!(session.max_power_w, Some(11_000), "{between}");
+        assert_eq!(session.soc_start_pm, Some(400), "{between}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_start_and_stop_count_once_whatever_their_message_id_and_connection() {
     let server = Server::start().await;
     let mut station = server.station().await;

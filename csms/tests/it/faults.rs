@@ -258,6 +258,47 @@ async fn a_commit_that_fails_or_loses_its_connection_is_not_acknowledged() {
 }
 
 /// Asks on new connections until there is an answer. It is never a CALLERROR.
+#[tokio::test]
+async fn a_message_that_cannot_be_stored_spoils_none_of_its_batch() {
+    let server = Server::with(Options {
+        lanes: 1,
+        ..Options::default()
+    })
+    .await;
+    let mut stations = Vec::new();
+    for number in 0..8 {
+        let identity = format!("B{number}");
+        server.add_station(&identity, None).await;
+        stations.push(server.booted(&identity).await);
+    }
+    server.db.refuse_messages_with("poison").await;
+    // While the first message waits for the table, the others gather.
+    let held = server.db.hold("ocpp_messages").await;
+    for (number, station) in stations.iter_mut().enumerate() {
+        let tag = if number == 5 { "poison" } else { "TAG1" };
+        let call = json!([2, "a", "Authorize", { "idTag": tag }]);
+        station.send(&call.to_string()).await;
+        if number == 0 {
+            eventually("a batch", async || {
+                (server.db.waiting().await > 0).then_some(())
+            })
+            .await;
+        }
+    }
+    held.release().await;
+    for (number, station) in stations.iter_mut().enumerate() {
+        let answer = station.receive().await;
+        if number == 5 {
+            assert_eq!(
+                (&answer[0], &answer[2]),
+                (&json!(4), &json!("InternalError"))
+            );
+        } else {
+            assert_eq!(answer[0], 3, "{answer}");
+        }
+    }
+}
+
 async fn insist(server: &Server, action: &str, payload: &Value) -> Value {
     for _ in 0..5 {
         let mut station = server

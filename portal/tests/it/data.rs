@@ -102,6 +102,7 @@ pub async fn charged(portal: &Portal, site: Option<Uuid>, identity: &str, number
             reason: Some("EVDisconnected".to_owned()),
             id_token: None,
             replaces: false,
+            figures: None,
             flags: Vec::new(),
         }],
         ..Effect::default()

@@ -239,6 +239,7 @@ impl<'a> Fleet<'a> {
                 reason: Some("EVDisconnected".to_owned()),
                 id_token: None,
                 replaces: false,
+                figures: None,
                 flags: Vec::new(),
             }]
         } else {
@@ -279,6 +280,7 @@ impl<'a> Fleet<'a> {
             reason: Some("Local".to_owned()),
             id_token: None,
             replaces: false,
+            figures: None,
             flags: Vec::new(),
         };
         self.commit(Effect {

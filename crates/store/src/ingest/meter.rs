@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Result;
+use crate::copy::{self, Encoder, by_partition};
 
 /// What a meter said at one instant. Units are those of the columns' names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +116,74 @@ macro_rules! upsert_into {
     };
 }
 
+/// Writes rows that are most likely not there yet, those of believable time; it is an error if one is. Answers the rest.
+pub(super) async fn copy<'r>(
+    db: &mut PgConnection,
+    rows: &[&'r MeterRow],
+) -> Result<Vec<&'r MeterRow>> {
+    let (odd, mut even): (Vec<&MeterRow>, Vec<&MeterRow>) =
+        rows.iter().copied().partition(|row| row.odd);
+    sort(&mut even);
+    for (partition, rows) in by_partition("meter_values", &even, |row| row.at) {
+        copy::copy(db, &partition, COLUMNS, &rows, encode).await?;
+    }
+    Ok(odd)
+}
+
+const COLUMNS: &[&str] = &[
+    "station_id",
+    "at",
+    "evse",
+    "connector",
+    "context",
+    "received_at",
+    "transaction_id",
+    "energy_wh",
+    "power_w",
+    "current_l1_ma",
+    "current_l2_ma",
+    "current_l3_ma",
+    "voltage_l1_mv",
+    "voltage_l2_mv",
+    "voltage_l3_mv",
+    "soc_pm",
+    "temperature_dc",
+    "offered_w",
+    "offered_ma",
+    "rest",
+    "flags",
+];
+
+fn encode(out: &mut Encoder, row: &MeterRow) -> Result<()> {
+    out.value(row.station_id)?
+        .value(row.at)?
+        .value(row.evse)?
+        .value(row.connector)?
+        .value(row.context)?
+        .value(row.received_at)?
+        .value(row.transaction_id)?
+        .value(row.energy_wh)?
+        .value(row.power_w)?
+        .value(row.current_ma[0])?
+        .value(row.current_ma[1])?
+        .value(row.current_ma[2])?
+        .value(row.voltage_mv[0])?
+        .value(row.voltage_mv[1])?
+        .value(row.voltage_mv[2])?
+        .value(row.soc_pm)?
+        .value(row.temperature_dc)?
+        .value(row.offered_w)?
+        .value(row.offered_ma)?
+        .value(row.rest.as_deref())?
+        .value(row.flags.as_ref())?;
+    Ok(())
+}
+
+/// Always in the order of the key: two lanes can never wait for each other.
+fn sort(rows: &mut [&MeterRow]) {
+    rows.sort_unstable_by_key(|row| (row.station_id, row.at, row.evse, row.connector, row.context));
+}
+
 /// Writes the rows, those of believable time and the odd ones each to their table.
 pub(super) async fn upsert(db: &mut PgConnection, rows: &[&MeterRow]) -> Result<()> {
     let (odd, even): (Vec<&MeterRow>, Vec<&MeterRow>) =
@@ -131,8 +200,7 @@ async fn upsert_rows(
     if rows.is_empty() {
         return Ok(());
     }
-    // Always in the order of the key: two lanes can never wait for each other.
-    rows.sort_unstable_by_key(|row| (row.station_id, row.at, row.evse, row.connector, row.context));
+    sort(&mut rows);
     fn column<T>(rows: &[&MeterRow], of: impl Fn(&MeterRow) -> T) -> Vec<T> {
         rows.iter().map(|row| of(row)).collect()
     }

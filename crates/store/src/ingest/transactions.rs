@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::Figures;
 use crate::Result;
 
 /// A StartTransaction to be written.
@@ -67,6 +68,8 @@ pub struct Stop {
     pub replaces: bool,
     /// What is odd about it: `meter-ran-backwards`, …
     pub flags: Vec<String>,
+    /// What its samples come to, if all of them were seen; otherwise they are read again.
+    pub figures: Option<Figures>,
 }
 
 /// A StopTransaction that is kept beside the transactions.
@@ -94,6 +97,48 @@ pub struct OddStop {
     pub site_id: Option<Uuid>,
     /// `unknown-transaction` or `second-stop`.
     pub why: &'static str,
+}
+
+/// Inserts starts that are most likely not known, with their sessions; it is an error if one is.
+pub(super) async fn start_new(db: &mut PgConnection, starts: &[&Start]) -> Result<()> {
+    if starts.is_empty() {
+        return Ok(());
+    }
+    fn column<'s, T>(starts: &[&'s Start], of: impl Fn(&'s Start) -> T) -> Vec<T> {
+        starts.iter().map(|start| of(start)).collect()
+    }
+    sqlx::query(
+        "with said as (
+           select id, station_id, number, evse, connector, id_token, started_at, shown_at, received_at, meter_start_wh,
+             reservation_id, site_id, string_to_array(flags, ',') as flags
+           from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[], $5::integer[], $6::text[], $7::timestamptz[],
+             $8::timestamptz[], $9::bigint[], $10::bigint[], $11::uuid[], $12::text[], $13::timestamptz[])
+             as said (id, station_id, number, evse, connector, id_token, started_at, received_at, meter_start_wh,
+               reservation_id, site_id, flags, shown_at)),
+         started as (
+           insert into transactions (id, station_id, number, evse, connector, id_token, started_at, shown_at,
+             start_received_at, meter_start_wh, reservation_id, site_id, flags)
+           select * from said)
+         insert into charging_sessions (id, transaction_id, number, station_id, site_id, evse, connector, id_token,
+           state, started_at, flags)
+         select id, id, number, station_id, site_id, evse, connector, id_token, 'active', shown_at, flags from said",
+    )
+    .bind(column(starts, |start| start.id))
+    .bind(column(starts, |start| start.station_id))
+    .bind(column(starts, |start| start.number))
+    .bind(column(starts, |start| start.evse))
+    .bind(column(starts, |start| start.connector))
+    .bind(column(starts, |start| start.id_token.as_str()))
+    .bind(column(starts, |start| start.started_at))
+    .bind(column(starts, |start| start.received_at))
+    .bind(column(starts, |start| start.meter_start_wh))
+    .bind(column(starts, |start| start.reservation_id))
+    .bind(column(starts, |start| start.site_id))
+    .bind(column(starts, |start| start.flags.join(",")))
+    .bind(column(starts, |start| start.shown_at))
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Inserts starts with their sessions. A start whose natural key is already open answers with the transaction that has
@@ -176,20 +221,65 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<Vec<U
     .await?)
 }
 
+/// Ends transactions that are most likely open, and closes the sessions whose figures came with the stop. Answers whether
+/// all of them were open; if not, what was written must be undone.
+pub(super) async fn stop_open(db: &mut PgConnection, stops: &[&Stop]) -> Result<bool> {
+    if stops.is_empty() {
+        return Ok(true);
+    }
+    fn column<'s, T>(stops: &[&'s Stop], of: impl Fn(&'s Stop) -> T) -> Vec<T> {
+        stops.iter().map(|stop| of(stop)).collect()
+    }
+    fn figure<T>(stops: &[&Stop], of: impl Fn(Figures, &Stop) -> Option<T>) -> Vec<Option<T>> {
+        column(stops, |stop| of(stop.figures?, stop))
+    }
+    let stopped = sqlx::query(
+        "with said as (
+           select id, stopped_at, received_at, meter_stop_wh, reason, id_token, string_to_array(flags, ',') as flags,
+             replaces, known, energy_wh, max_power_w, soc_start, soc_end
+           from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+             $8::boolean[], $9::boolean[], $10::bigint[], $11::integer[], $12::smallint[], $13::smallint[])
+             as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags, replaces, known, energy_wh,
+               max_power_w, soc_start, soc_end)),
+         closed as (
+           update charging_sessions s set
+             state = 'ended', ended_at = said.stopped_at, stop_reason = said.reason, flags = s.flags || said.flags,
+             energy_wh = said.energy_wh, max_power_w = said.max_power_w, soc_start = said.soc_start,
+             soc_end = said.soc_end
+           from said where s.id = said.id and said.known)
+         update transactions x set
+           stopped_at = said.stopped_at, stop_received_at = said.received_at, meter_stop_wh = said.meter_stop_wh,
+           stop_reason = said.reason, stop_id_token = said.id_token,
+           flags = array_remove(x.flags, 'superseded') || said.flags
+         from said
+         where x.id = said.id and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))",
+    )
+    .bind(column(stops, |stop| stop.transaction_id))
+    .bind(column(stops, |stop| stop.stopped_at))
+    .bind(column(stops, |stop| stop.received_at))
+    .bind(column(stops, |stop| stop.meter_stop_wh))
+    .bind(column(stops, |stop| stop.reason.as_deref()))
+    .bind(column(stops, |stop| stop.id_token.as_deref()))
+    .bind(column(stops, |stop| stop.flags.join(",")))
+    .bind(column(stops, |stop| stop.replaces))
+    .bind(column(stops, |stop| stop.figures.is_some()))
+    .bind(figure(stops, |figures, stop| {
+        figures.energy_wh(stop.meter_stop_wh)
+    }))
+    .bind(figure(stops, |figures, _| figures.max_power_w()))
+    .bind(figure(stops, |figures, _| figures.soc_start()))
+    .bind(figure(stops, |figures, _| figures.soc_end()))
+    .execute(db)
+    .await?
+    .rows_affected();
+    Ok(usize::try_from(stopped).is_ok_and(|stopped| stopped == stops.len()))
+}
+
 /// Gives sessions the figures of their ended transactions: those that end now, and those that late data changes.
 ///
 /// Energy is the registers' difference where it is not negative, else the range of the samples' registers, else unknown.
 /// The first SoC is not believed where it is 0 and the next is above 1.5 % (spec portal 1.4, 5).
-pub(super) async fn close_sessions(
-    db: &mut PgConnection,
-    stops: &[&Stop],
-    late: &[&Uuid],
-) -> Result<()> {
-    let ids: Vec<Uuid> = stops
-        .iter()
-        .map(|stop| stop.transaction_id)
-        .chain(late.iter().map(|id| **id))
-        .collect();
+pub(super) async fn close_sessions(db: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -210,7 +300,7 @@ pub(super) async fn close_sessions(
            where m.station_id = x.station_id and m.transaction_id = x.id
              and m.at between x.started_at and x.stopped_at + interval '1 hour') said
          where s.id = x.id and x.id = any ($1) and x.stopped_at is not null",
-        &ids
+        ids
     )
     .execute(db)
     .await?;
