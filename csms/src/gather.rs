@@ -83,12 +83,12 @@ impl Lookups {
     }
 }
 
-type Question<Q, A> = (Q, oneshot::Sender<A>);
+/// What is asked, by whom, and since when.
+type Question<Q, A> = (Q, oneshot::Sender<A>, Instant);
 
 /// One kind of question.
 struct Gather<Q, A> {
     questions: mpsc::UnboundedSender<Question<Q, A>>,
-    patience: Duration,
 }
 
 impl<Q: Send + Sync + 'static, A: Send + 'static> Gather<Q, A> {
@@ -98,21 +98,16 @@ impl<Q: Send + Sync + 'static, A: Send + 'static> Gather<Q, A> {
     {
         let (questions, gathered) = mpsc::unbounded_channel();
         tokio::spawn(answer_forever(pool.clone(), gathered, patience, ask));
-        Gather {
-            questions,
-            patience,
-        }
+        Gather { questions }
     }
 
+    /// Without a timer of its own: whoever answers gives up in time.
     async fn ask(&self, question: Q) -> std::result::Result<A, Unavailable> {
         let (tell, told) = oneshot::channel();
         self.questions
-            .send((question, tell))
+            .send((question, tell, Instant::now()))
             .map_err(|_| Unavailable)?;
-        match tokio::time::timeout(self.patience, told).await {
-            Ok(Ok(answer)) => Ok(answer),
-            _ => Err(Unavailable),
-        }
+        told.await.map_err(|_| Unavailable)
     }
 }
 
@@ -144,8 +139,11 @@ async fn answer_forever<Q, A, F>(
 {
     let mut waiting = Vec::with_capacity(MOST);
     while gathered.recv_many(&mut waiting, MOST).await > 0 {
-        let (questions, tells): (Vec<Q>, Vec<_>) = waiting.drain(..).unzip();
-        let give_up = Instant::now() + patience;
+        // The oldest has waited longest, and is not to wait longer than that.
+        let oldest = waiting.first().map_or_else(Instant::now, |asked| asked.2);
+        let give_up = oldest + patience;
+        let split = |(question, tell, _)| (question, tell);
+        let (questions, tells): (Vec<Q>, Vec<_>) = waiting.drain(..).map(split).unzip();
         let answers = loop {
             let told = tokio::time::timeout_at(give_up, ask.ask(&pool, &questions)).await;
             match told {

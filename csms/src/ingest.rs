@@ -44,7 +44,7 @@ pub(crate) struct Written {
 
 struct Work {
     station_id: Uuid,
-    effect: Effect,
+    effect: Box<Effect>,
     tell: oneshot::Sender<Result<Written, NotWritten>>,
 }
 
@@ -92,7 +92,7 @@ impl Ingest {
         self.lanes[lane]
             .send(Work {
                 station_id,
-                effect,
+                effect: Box::new(effect),
                 tell,
             })
             .map_err(|_| NotWritten::Unavailable)?;
@@ -141,7 +141,7 @@ impl Lane {
     async fn write(&self, batch: Vec<Work>) {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
-            let effects: Vec<&Effect> = part.iter().map(|work| &work.effect).collect();
+            let effects: Vec<&Effect> = part.iter().map(|work| &*work.effect).collect();
             match self.commit(&effects).await {
                 Ok(committed) => {
                     if effects.iter().any(|effect| !effect.events.is_empty()) {
@@ -287,7 +287,7 @@ mod tests {
     fn work(station: u128) -> Work {
         Work {
             station_id: Uuid::from_u128(station),
-            effect: Effect::default(),
+            effect: Box::default(),
             tell: oneshot::channel().0,
         }
     }

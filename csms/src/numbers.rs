@@ -22,11 +22,16 @@ impl Numbers {
     pub(crate) async fn next(&self) -> store::Result<i64> {
         let mut left = self.left.lock().await;
         if left.is_empty() {
-            let mut connection = self.pool.acquire().await?;
-            let end = store::lookup::next_transaction_block(&mut connection).await?;
+            // Boxed: it is rare, and its room would be part of every message in the works.
+            let end = Box::pin(self.block()).await?;
             *left = end - 999..end + 1;
         }
         Ok(scatter(left.next().expect("a fresh block is not empty")))
+    }
+
+    async fn block(&self) -> store::Result<i64> {
+        let mut connection = self.pool.acquire().await?;
+        store::lookup::next_transaction_block(&mut connection).await
     }
 }
 

@@ -169,7 +169,11 @@ impl Seated {
                     .any(|known| known.number == number)
             });
             if memory.complete && named {
-                return Ok(memory.transactions.clone());
+                let wanted = |known: &&Transaction| {
+                    known.stopped_at.is_none() || Some(known.number) == number
+                };
+                let found = memory.transactions.iter().filter(wanted);
+                return Ok(found.cloned().collect());
             }
         }
         // What the station's last connection left in the works comes first: until it is durable no question finds it, and
