@@ -72,6 +72,7 @@ impl Ingest {
                     pool: pool.clone(),
                     health: health.clone(),
                     outage: options.outage,
+                    connection: None,
                 };
                 tokio::spawn(lane.write_forever(receive));
                 send
@@ -115,10 +116,12 @@ struct Lane {
     pool: Pool,
     health: Arc<Health>,
     outage: Duration,
+    /// Kept from batch to batch: the pool would look whether it is well before and after each.
+    connection: Option<store::Pooled>,
 }
 
 impl Lane {
-    async fn write_forever(self, mut gathered: mpsc::UnboundedReceiver<Work>) {
+    async fn write_forever(mut self, mut gathered: mpsc::UnboundedReceiver<Work>) {
         let mut waiting = VecDeque::new();
         let mut arrived = Vec::with_capacity(MOST);
         loop {
@@ -138,7 +141,7 @@ impl Lane {
     }
 
     /// Writes a batch. A row that the data itself forbids splits it, down to the one message at fault.
-    async fn write(&self, batch: Vec<Work>) {
+    async fn write(&mut self, batch: Vec<Work>) {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let effects: Vec<&Effect> = part.iter().map(|work| &*work.effect).collect();
@@ -173,13 +176,21 @@ impl Lane {
     }
 
     /// Commits, trying again while the error is of the kind that passes, for as long as an outage may last.
-    async fn commit(&self, effects: &[&Effect]) -> Result<Committed, NotWritten> {
+    async fn commit(&mut self, effects: &[&Effect]) -> Result<Committed, NotWritten> {
         let give_up = Instant::now() + self.outage;
         loop {
             let tried = tokio::time::timeout_at(give_up, async {
-                let mut connection = Unfinished(Some(self.pool.acquire().await?));
+                let kept = match self.connection.take() {
+                    Some(kept) => kept,
+                    None => self.pool.acquire().await?,
+                };
+                let mut connection = Unfinished(Some(kept));
                 let committed = store::ingest::commit(connection.get(), effects).await;
-                connection.0.take();
+                let finished = connection.0.take();
+                let is_well = committed.as_ref().err().is_none_or(|error| {
+                    !error.is_retryable() && !matches!(error, Error::Unknown(_))
+                });
+                self.connection = finished.filter(|_| is_well);
                 committed
             });
             match tried.await {

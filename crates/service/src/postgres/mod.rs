@@ -372,6 +372,8 @@ impl Launch {
         set("port", &PORT.to_string());
         set("timezone", "UTC");
         set("log_timezone", "UTC");
+        // Under load the usual 1 GB is full twice a minute, and every checkpoint makes what is written next twice as big.
+        set("max_wal_size", "4GB");
         for (name, value) in &self.settings {
             set(name, value);
         }
