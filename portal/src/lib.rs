@@ -7,6 +7,7 @@ pub mod assets;
 pub mod auth;
 pub mod config;
 pub mod error;
+pub mod export;
 pub mod live;
 pub mod pages;
 pub mod router;

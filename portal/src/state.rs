@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use service::clock::Clock;
 use store::{Pool, Pooled};
+use tokio::sync::Semaphore;
 
 use crate::{Config, Result, answers::Answers, live::Hub};
+
+/// Exports at a time.
+const EXPORTS: usize = 3;
 
 /// The portal as a value; tests build the same.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct App {
     pub answers: Answers,
     /// What the live pages hear of.
     pub live: Hub,
+    /// Turns for those who download long tables: each holds a connection for as long as it takes.
+    pub exports: Arc<Semaphore>,
 }
 
 /// What handlers take as `State<AppState>`.
@@ -34,6 +40,7 @@ impl App {
             clock,
             answers: Answers::default(),
             live: Hub::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
         })
     }
 

@@ -13,5 +13,7 @@ mod keys;
 mod live;
 #[path = "browser/look.rs"]
 mod look;
+#[path = "browser/money.rs"]
+mod money;
 #[path = "browser/running.rs"]
 mod running;

@@ -31,6 +31,17 @@ pub async fn create(db: &mut PgConnection, name: &str, now: DateTime<Utc>) -> Re
     Ok(id)
 }
 
+/// Gives a group another name; false if there is none of this id. Conflicts as in [`create`].
+pub async fn rename(db: &mut PgConnection, id: Uuid, name: &str) -> Result<bool> {
+    Ok(
+        sqlx::query!("update driver_groups set name = $2 where id = $1", id, name)
+            .execute(db)
+            .await?
+            .rows_affected()
+            > 0,
+    )
+}
+
 /// Every group, by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Group>> {
     Ok(sqlx::query_as!(

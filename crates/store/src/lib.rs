@@ -40,6 +40,7 @@ pub mod prices;
 pub mod proof;
 pub mod readers;
 pub mod refusals;
+pub mod reports;
 pub mod retention;
 pub mod rollups;
 pub mod scope;

@@ -182,6 +182,15 @@ pub async fn find(db: &mut PgConnection, email: &str) -> Result<Option<User>> {
     .transpose()
 }
 
+/// The address of a person, active or not: for those who read what was done.
+pub async fn email(db: &mut PgConnection, user_id: Uuid) -> Result<Option<String>> {
+    Ok(
+        sqlx::query_scalar!("select email from users where id = $1", user_id)
+            .fetch_optional(db)
+            .await?,
+    )
+}
+
 /// Ends or restores a person's access. Ending it ends every login of theirs.
 pub async fn set_active(db: &mut PgConnection, user_id: Uuid, active: bool) -> Result<()> {
     sqlx::query!(

@@ -165,6 +165,33 @@ pub async fn archive(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Res
         > 0)
 }
 
+/// The tariff holds again where it is assigned; false if there is none, or it is not archived. [`Error::Conflict`]
+/// `tariffs_name_key` if another has its name meanwhile.
+pub async fn restore(db: &mut PgConnection, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query!(
+        "update tariffs set archived_at = null where id = $1 and archived_at is not null",
+        id
+    )
+    .execute(db)
+    .await?
+    .rows_affected()
+        > 0)
+}
+
+/// What every tariff says at an instant, those that are archived too.
+pub async fn versions_at(db: &mut PgConnection, at: DateTime<Utc>) -> Result<Vec<Version>> {
+    Ok(sqlx::query_as!(
+        Version,
+        "select distinct on (v.tariff_id)
+                v.id, v.tariff_id, t.name as tariff, v.version, v.valid_from, v.content, v.created_at
+         from tariff_versions v join tariffs t on t.id = v.tariff_id
+         where v.valid_from <= $1 order by v.tariff_id, v.valid_from desc, v.version desc",
+        at
+    )
+    .fetch_all(db)
+    .await?)
+}
+
 /// The versions of a tariff, the newest first.
 pub async fn versions(db: &mut PgConnection, tariff_id: Uuid) -> Result<Vec<Version>> {
     Ok(sqlx::query_as!(

@@ -174,6 +174,11 @@ impl Form {
         self.fields.push((name.to_owned(), value.into()));
     }
 
+    /// Adds a value to a name that may have several.
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.fields.push((name.to_owned(), value.into()));
+    }
+
     /// Forgets a field.
     pub fn remove(&mut self, name: &str) {
         self.fields.retain(|field| field.0 != name);

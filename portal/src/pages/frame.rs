@@ -52,15 +52,24 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             item("/sessions", "Sessions", icon::BOLT, Access::Read),
         ],
     ),
-    ("Money", &[]),
+    (
+        "Money",
+        &[
+            item("/tariffs", "Tariffs", icon::TAG, Access::Read),
+            item("/reports", "Reports", icon::CHART, Access::Read),
+        ],
+    ),
     (
         "Customers",
-        &[item(
-            "/customers",
-            "Customers",
-            icon::PEOPLE,
-            Access::ReadAll,
-        )],
+        &[
+            item("/customers", "Customers", icon::PEOPLE, Access::ReadAll),
+            item(
+                "/driver-groups",
+                "Driver groups",
+                icon::CARD,
+                Access::ReadAll,
+            ),
+        ],
     ),
     (
         "Admin",

@@ -3,14 +3,17 @@
 
 pub mod asked;
 pub mod customers;
+pub mod driver_groups;
 pub mod flash;
 pub mod form;
 pub mod frame;
 pub mod overview;
+pub mod reports;
 pub mod session;
 pub mod sessions;
 pub mod settings;
 pub mod stations;
+pub mod tariffs;
 pub mod theme;
 
 use askama::Template;
@@ -23,7 +26,15 @@ use crate::{Access, Error, Result, Route, assets, error::Problem, live};
 
 /// The routes of the pages, their live stream and their files.
 pub fn routes() -> Vec<Route> {
-    [main(), customers(), settings()].concat()
+    [
+        main(),
+        tariffs::routes(),
+        reports(),
+        customers(),
+        driver_groups(),
+        settings(),
+    ]
+    .concat()
 }
 
 fn main() -> Vec<Route> {
@@ -39,6 +50,14 @@ fn main() -> Vec<Route> {
     ]
 }
 
+fn reports() -> Vec<Route> {
+    vec![
+        Route::get("/reports", Access::Read, reports::page),
+        Route::get("/reports.csv", Access::Read, reports::csv),
+        Route::get("/reports.xlsx", Access::Read, reports::xlsx),
+    ]
+}
+
 fn customers() -> Vec<Route> {
     vec![
         Route::get("/customers", Access::ReadAll, customers::list),
@@ -49,40 +68,46 @@ fn customers() -> Vec<Route> {
     ]
 }
 
-fn settings() -> Vec<Route> {
-    use settings::legal_entities;
+fn driver_groups() -> Vec<Route> {
+    use driver_groups as groups;
     vec![
-        Route::get("/settings", Access::ReadAll, settings::first),
-        Route::get(
-            "/settings/legal-entities",
-            Access::ReadAll,
-            legal_entities::list,
+        Route::get("/driver-groups", Access::ReadAll, groups::list),
+        Route::post("/driver-groups", Access::ControlAll, groups::create),
+        Route::get("/driver-groups/{id}", Access::ReadAll, groups::page),
+        Route::post("/driver-groups/{id}", Access::ControlAll, groups::rename),
+        Route::post(
+            "/driver-groups/{id}/tokens",
+            Access::ControlAll,
+            groups::add_tokens,
         ),
         Route::post(
-            "/settings/legal-entities",
+            "/driver-groups/{id}/remove",
             Access::ControlAll,
-            legal_entities::create,
+            groups::remove_token,
         ),
-        Route::get(
-            "/settings/legal-entities/new",
-            Access::ControlAll,
-            legal_entities::new,
-        ),
-        Route::get(
-            "/settings/legal-entities/{id}",
-            Access::ReadAll,
-            legal_entities::page,
-        ),
-        Route::post(
-            "/settings/legal-entities/{id}",
-            Access::ControlAll,
-            legal_entities::change,
-        ),
-        Route::get(
-            "/settings/legal-entities/{id}/logo",
-            Access::ReadAll,
-            legal_entities::logo,
-        ),
+    ]
+}
+
+fn settings() -> Vec<Route> {
+    use settings::{holidays, legal_entities as entities, sites};
+    let (read, write) = (Access::ReadAll, Access::ControlAll);
+    vec![
+        Route::get("/settings", read, settings::first),
+        Route::get("/settings/legal-entities", read, entities::list),
+        Route::post("/settings/legal-entities", write, entities::create),
+        Route::get("/settings/legal-entities/new", write, entities::new),
+        Route::get("/settings/legal-entities/{id}", read, entities::page),
+        Route::post("/settings/legal-entities/{id}", write, entities::change),
+        Route::get("/settings/legal-entities/{id}/logo", read, entities::logo),
+        Route::get("/settings/sites", read, sites::list),
+        Route::post("/settings/sites", write, sites::create),
+        Route::get("/settings/sites/new", write, sites::new),
+        Route::get("/settings/sites/{id}", read, sites::page),
+        Route::post("/settings/sites/{id}", write, sites::change),
+        Route::get("/settings/holidays", read, holidays::list),
+        Route::post("/settings/holidays", write, holidays::import),
+        Route::get("/settings/holidays/{name}", read, holidays::page),
+        Route::post("/settings/holidays/{name}/remove", write, holidays::remove),
     ]
 }
 

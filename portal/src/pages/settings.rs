@@ -1,11 +1,17 @@
 //! `/settings`: what holds for the installation, one tab for each kind of thing.
 
+pub mod holidays;
 pub mod legal_entities;
+pub mod sites;
 
 use axum::response::Redirect;
 
 /// A tab: where it leads, and what it is called.
-pub const TABS: [(&str, &str); 1] = [("/settings/legal-entities", "Legal entities")];
+pub const TABS: [(&str, &str); 3] = [
+    ("/settings/legal-entities", "Legal entities"),
+    ("/settings/sites", "Sites"),
+    ("/settings/holidays", "Holidays"),
+];
 
 /// `GET /settings`: its first tab.
 pub async fn first() -> Redirect {

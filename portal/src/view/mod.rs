@@ -4,7 +4,9 @@ pub mod curve;
 pub mod icon;
 pub mod number;
 pub mod state;
+pub mod tariff;
 pub mod time;
+pub mod week;
 
 pub use state::Chip;
 pub use time::Moment;

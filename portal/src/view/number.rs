@@ -1,6 +1,8 @@
 //! Numbers for people. Units are not part of them: those stand in the column's head or beside the figure.
 
 use chrono::TimeDelta;
+use rust_decimal::Decimal;
+use store::Currency;
 
 /// A whole number with thousands set apart: `12,345`.
 pub fn count(number: i64) -> String {
@@ -33,6 +35,23 @@ pub fn kilo(thousandths: i64) -> String {
 /// [`kilo`] of what may be unknown: an empty text, never a zero that nobody measured.
 pub fn kilo_or_blank(thousandths: Option<impl Into<i64>>) -> String {
     thousandths.map_or_else(String::new, |value| kilo(value.into()))
+}
+
+/// An amount with the decimals of its currency, and more if it has more: `1,234.50`. The currency stands beside it.
+pub fn money(amount: Decimal, currency: &str) -> String {
+    let exponent = currency.parse().map_or(2, Currency::exponent);
+    let mut shown = amount.abs().normalize();
+    shown.rescale(shown.scale().max(exponent));
+    let text = shown.to_string();
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let sign = if amount.is_sign_negative() && !amount.is_zero() {
+        "−"
+    } else {
+        ""
+    };
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{rest}")
 }
 
 /// Per mille as whole per cent, rounded half up.
@@ -121,6 +140,24 @@ mod tests {
             assert_eq!(kilo(value), text);
         }
         assert_eq!(kilo_or_blank(None::<i64>), "");
+    }
+
+    #[test]
+    fn an_amount_has_the_decimals_of_its_currency() {
+        for (amount, currency, text) in [
+            ("1234.5", "EUR", "1,234.50"),
+            ("-0.455", "EUR", "−0.455"),
+            ("120", "JPY", "120"),
+            ("1.5", "KWD", "1.500"),
+            ("-0.00", "EUR", "0.00"),
+            (
+                "12345678901234567890123.4",
+                "EUR",
+                "12345678901234567890123.40",
+            ),
+        ] {
+            assert_eq!(money(amount.parse().unwrap(), currency), text);
+        }
     }
 
     #[test]

@@ -49,6 +49,24 @@ impl Chip {
         }
     }
 
+    /// The state of a tariff, of a version, of a place where it holds.
+    pub fn tariff(word: &'static str) -> Self {
+        let (class, icon) = match word {
+            "in force" | "holds" => ("available", icon::CHECK),
+            "later" => ("preparing", icon::CLOCK),
+            "unassigned" => ("suspended", icon::QUESTION),
+            "archived" => ("unavailable", icon::ARCHIVE),
+            _ => ("unavailable", icon::SLASH),
+        };
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        Chip::new(
+            class,
+            icon,
+            first.into_iter().chain(letters).collect::<String>(),
+        )
+    }
+
     /// Why something needs a person.
     pub fn trouble(trouble: store::overview::Trouble) -> Self {
         use store::overview::Trouble;

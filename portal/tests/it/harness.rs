@@ -4,6 +4,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
 };
 use chrono::TimeDelta;
 use portal::{App, Config};
@@ -174,13 +175,23 @@ impl Browser<'_> {
             .await
     }
 
-    pub async fn send(
+    /// What a file holds, whatever it is.
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        let response = self.answer(Method::GET, path, None, Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap()
+            .to_vec()
+    }
+
+    async fn answer(
         &self,
         method: Method,
         path: &str,
         media: Option<&str>,
         body: Body,
-    ) -> Answer {
+    ) -> Response {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -192,13 +203,24 @@ impl Browser<'_> {
             request = request.header(header::CONTENT_TYPE, media);
         }
         let router = self.portal.router.clone();
-        let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
+        router.oneshot(request.body(body).unwrap()).await.unwrap()
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        media: Option<&str>,
+        body: Body,
+    ) -> Answer {
+        let response = self.answer(method, path, media, body).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: parts.status,
             headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
+            // A workbook is no text; what of it is, is still there to be searched.
+            body: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 }

@@ -60,6 +60,12 @@ fn every_pair_of_colours_that_carries_text_is_legible_in_light_and_dark() {
         ("surface", "danger", 4.5),
         ("suspended", "surface", 4.5),
         ("available", "surface", 4.5),
+        ("text", "band-1", 4.5),
+        ("text", "band-2", 4.5),
+        ("text", "band-3", 4.5),
+        ("on-band", "band-4", 4.5),
+        ("on-band", "band-5", 4.5),
+        ("on-band", "band-6", 4.5),
         // Borders of controls and lines of charts are not text: 3 to 1.
         ("border", "surface", 3.0),
         ("series-power", "surface", 3.0),

@@ -11,11 +11,14 @@ mod harness;
 mod legal_entities;
 mod look;
 mod overview;
+mod reports;
 mod scopes;
 mod sessions;
+mod settings;
 mod sign_in;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;
+mod tariffs;
 mod theme;
 mod wall;

@@ -48,6 +48,8 @@ fn filled(route: &Route, other: &Side, name: &str) -> String {
         .replace("{identity}", &format!("CP-{name}"))
         .replace("{token}", "04A1")
         .replace("{id}", &id)
+        .replace("{version}", "1")
+        .replace("{assignment}", &id)
         .replace("{name}", "app.css");
     assert!(!path.contains('{'), "how is {} filled in?", route.path);
     path
