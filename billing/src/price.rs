@@ -1,5 +1,15 @@
 //! What a charge costs under a tariff: pure functions over exact numbers. Nothing is loaded here, and no clock is read.
 
+mod clock;
+mod curve;
+mod exact;
+mod limits;
+mod periods;
+mod readings;
+mod rules;
+mod suspect;
+mod usage;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -10,8 +20,86 @@ use store::money::{Currency, Rounding};
 
 use crate::{
     serial,
-    tariff::{Kind, Source},
+    tariff::{Kind, Source, Tariff},
 };
+use curve::Curve;
+use limits::Limits;
+use periods::Session;
+use readings::{Span, instant};
+use rules::Rules;
+use suspect::Noted;
+use usage::Usage;
+
+/// What a charge costs. While it is active that is what it would cost if it ended now.
+///
+/// The same input gives the same price to the bit, in whatever order its samples came, and with any number of samples
+/// between them that say nothing new.
+pub fn price(tariff: &Tariff, charge: &Charge, context: &Context) -> Priced {
+    let mut noted = Noted::default();
+    noted.of_csms(&charge.flags);
+    let rules = Rules::new(tariff);
+    if rules.is_unusable() {
+        noted.hold("tariff-unusable");
+        return written(tariff, Vec::new(), Decimal::ZERO, noted);
+    }
+    let span = Span::new(charge, context, &mut noted);
+    let expired = charge.reservation.is_some_and(|reserved| reserved.expired);
+    let readings = readings::read(charge, span, &mut noted);
+    let curve = if expired {
+        Curve::none(span)
+    } else {
+        let curve = Curve::new(charge, span, &readings, &mut noted);
+        suspect::over_registered(charge, span, &readings, &curve, &mut noted);
+        curve
+    };
+    let session = Session::new(
+        charge,
+        context,
+        &rules,
+        (span, &readings, &curve),
+        &mut noted,
+    );
+    let mut usage = Usage::default();
+    if let Some(reserved) = &charge.reservation {
+        session.count_reservation(reserved, &mut usage, &mut noted);
+    }
+    if !expired {
+        session.count(&mut usage, &mut noted);
+    }
+    usage.round_up();
+    let limits = Limits {
+        tariff,
+        rounding: context.rounding,
+        time: (instant(span.from), instant(span.to)),
+    };
+    let lines = usage.lines(tariff, context.rounding).and_then(|mut lines| {
+        if !expired {
+            limits.raise(&mut lines)?;
+        }
+        limits.cap(&mut lines)?;
+        Some(lines)
+    });
+    if lines.is_none() {
+        noted.hold("amount-out-of-range");
+    }
+    let energy_kwh = curve.total_kwh();
+    written(tariff, lines.unwrap_or_default(), energy_kwh, noted)
+}
+
+fn written(tariff: &Tariff, lines: Vec<Line>, energy_kwh: Decimal, noted: Noted) -> Priced {
+    let sum = |amount: fn(&Line) -> Decimal| lines.iter().map(amount).sum();
+    Priced {
+        currency: tariff.currency,
+        prices_include_tax: tariff.prices_include_tax,
+        net: sum(|line| line.net),
+        tax: sum(|line| line.tax),
+        total: sum(|line| line.total),
+        lines,
+        energy_kwh,
+        reasons: noted.reasons,
+        flags: noted.flags,
+    }
+}
 
 /// What happened, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +298,16 @@ impl From<Kind> for LineKind {
 }
 
 impl Charge {
+    /// The same charge with all of its energy from the grid: what solar energy saves is the difference of the prices.
+    #[must_use]
+    pub fn all_grid(&self) -> Self {
+        let mut all_grid = self.clone();
+        for sample in &mut all_grid.samples {
+            sample.source = sample.source.map(|_| Source::Grid);
+        }
+        all_grid
+    }
+
     /// When the register rose for the last time, or the power was last above zero: what to take for the end of
     /// charging when the station did not say. Of the readings around it the later one, to the driver's advantage. None
     /// if the charge went on to the last reading, or if there is none.
@@ -279,76 +377,4 @@ mod seconds {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(minute: i64) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
-    }
-
-    fn sample(minute: i64, energy_wh: Option<i64>, power_w: Option<i64>) -> Sample {
-        Sample {
-            at: at(minute),
-            energy_wh,
-            power_w,
-            source: None,
-        }
-    }
-
-    fn charge(samples: Vec<Sample>) -> Charge {
-        Charge {
-            started_at: at(0),
-            ended_at: Some(at(60)),
-            now: None,
-            register_start_wh: None,
-            register_stop_wh: None,
-            samples,
-            idle_from: None,
-            reservation: None,
-            max_power_w: None,
-            flags: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn the_end_of_charging_is_the_last_rise() {
-        let registers = |start, stop, samples: &[(i64, i64)]| {
-            let samples = samples
-                .iter()
-                .map(|&(minute, wh)| sample(minute, Some(wh), None));
-            Charge {
-                register_start_wh: start,
-                register_stop_wh: stop,
-                ..charge(samples.rev().collect())
-            }
-            .charging_ended()
-        };
-        assert_eq!(
-            registers(Some(0), Some(500), &[(10, 200), (20, 500), (40, 500)]),
-            Some(at(20))
-        );
-        assert_eq!(
-            registers(Some(0), Some(500), &[(10, 200)]),
-            None,
-            "it rose to the end"
-        );
-        assert_eq!(
-            registers(Some(7), Some(7), &[(10, 7)]),
-            None,
-            "it never rose"
-        );
-        assert_eq!(registers(None, None, &[]), None);
-
-        let powers = |samples: &[(i64, i64)]| {
-            let samples = samples
-                .iter()
-                .map(|&(minute, w)| sample(minute, None, Some(w)));
-            charge(samples.collect()).charging_ended()
-        };
-        assert_eq!(
-            powers(&[(1, 7000), (10, 7000), (20, 0), (40, 0)]),
-            Some(at(20))
-        );
-        assert_eq!(powers(&[(1, 7000), (20, 7000)]), None);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Map, Value};
 use store::money::Currency;
 
+pub(crate) use check::HIGHEST_PRICE;
 pub use check::Problem;
 pub use restriction::{Holidays, MonthDay, Restrictions, Source, TimeOfDay, Weekday};
 

@@ -11,7 +11,8 @@ use super::{Component, Element, Kind, Limit, Price, Restrictions, Tariff, TimeOf
 const MOST_ELEMENTS: usize = 500;
 /// Of a unit price.
 const MOST_DECIMALS: u32 = 6;
-const HIGHEST_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+/// No price and no limit is higher.
+pub(crate) const HIGHEST_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 const HIGHEST_STEP: u32 = 1_000_000;
 const LONGEST_GRACE_MINUTES: u32 = 7 * 24 * 60;
 const MOST_WH: u64 = 1_000_000_000_000;

@@ -234,26 +234,27 @@ async fn a_row_that_is_there_already_is_merged_all_the_same() {
 }
 
 #[tokio::test]
-async fn without_the_right_to_copy_rows_are_written_all_the_same() {
-    let db = database().await;
-    let at = noon();
-    sqlx::raw_sql(
-        "do $$ declare part regclass; begin
-           for part in select inhrelid::regclass from pg_inherits where inhparent = 'ocpp_messages'::regclass loop
-             execute format('revoke all on %s from forecourt_csms', part);
-           end loop;
-         end $$",
-    )
-    .execute(&db.pool)
-    .await
-    .unwrap();
-    let effect = Effect {
-        messages: vec![message(1, at)],
-        ..Effect::default()
-    };
-    let room = db.pool(Room::Csms);
-    assert!(!commit_in(&room, &[effect]).await.as_news);
-    assert_eq!(everything(&db.pool).await.len(), 1);
+async fn where_rows_cannot_be_copied_they_are_written_all_the_same() {
+    for statement in [
+        "revoke all on %s from forecourt_csms",
+        "alter table %s rename to another_name",
+    ] {
+        let db = database().await;
+        let at = noon();
+        let partition = at.format("ocpp_messages_%Y_%m").to_string();
+        let disturb = statement.replace("%s", &partition);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(disturb))
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        let effect = Effect {
+            messages: vec![message(1, at)],
+            ..Effect::default()
+        };
+        let room = db.pool(Room::Csms);
+        assert!(!commit_in(&room, &[effect]).await.as_news, "{statement}");
+        assert_eq!(everything(&db.pool).await.len(), 1, "{statement}");
+    }
 }
 
 #[tokio::test]
