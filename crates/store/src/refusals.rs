@@ -83,6 +83,17 @@ pub async fn list(db: &mut PgConnection, after: Option<&Place>, limit: i64) -> R
     .await?)
 }
 
+/// Takes what was refused under this identity, whatever the case, off the list; answers how many lines it were.
+pub async fn forget(db: &mut PgConnection, identity: &str) -> Result<u64> {
+    let forgotten = sqlx::query!(
+        "delete from refusals where lower(identity) = lower($1)",
+        identity
+    )
+    .execute(db)
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
 /// Why the charger that calls itself this could not connect, whatever the case; last first.
 pub async fn of(db: &mut PgConnection, identity: &str) -> Result<Vec<Listed>> {
     Ok(sqlx::query_as!(

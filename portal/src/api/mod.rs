@@ -3,7 +3,7 @@
 
 mod commands;
 mod id_tokens;
-mod input;
+pub(crate) mod input;
 mod messages;
 mod refusals;
 mod sessions;

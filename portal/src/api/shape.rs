@@ -72,7 +72,7 @@ mod tests {
         ] {
             assert_eq!(verbatim(text.to_owned()).get(), shown);
         }
-        let deep = "[".repeat(1000) + &"]".repeat(1000);
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
         assert_eq!(verbatim(deep.clone()).get(), format!("\"{deep}\""));
     }
 }

@@ -1,6 +1,7 @@
 //! The pages for people: one file, one template and one test each. A handler reads its query, asks the store, and hands
 //! plain values to the template; how they look is decided in [`crate::view`].
 
+pub mod admission;
 pub mod asked;
 pub mod customers;
 pub mod driver_groups;
@@ -41,6 +42,26 @@ fn main() -> Vec<Route> {
     vec![
         Route::get("/", Access::Read, overview::page),
         Route::get("/stations", Access::Read, stations::page),
+        Route::post(
+            "/stations/{identity}/accept",
+            Access::Control,
+            admission::accept,
+        ),
+        Route::post(
+            "/stations/{identity}/block",
+            Access::Control,
+            admission::block,
+        ),
+        Route::post(
+            "/stations/{identity}/hold",
+            Access::Control,
+            admission::hold,
+        ),
+        Route::post(
+            "/refusals/{identity}/forget",
+            Access::ControlAll,
+            admission::forget,
+        ),
         Route::get("/sessions", Access::Read, sessions::page),
         Route::get("/sessions/{id}", Access::Read, session::page),
         Route::get("/events", Access::Read, live::stream),

@@ -8,6 +8,7 @@ use store::{
     connectors::{self, Connector, Filter, Station},
     refusals::{self, Listed},
     sites::{self, Site},
+    stations::is_identity,
 };
 use uuid::Uuid;
 
@@ -128,6 +129,7 @@ struct Row {
     identity: String,
     site: String,
     registration: Option<&'static str>,
+    is_pending: bool,
     online: bool,
     connectors: Vec<ConnectorChip>,
     active: i64,
@@ -147,6 +149,8 @@ struct ConnectorChip {
 
 struct Refusal {
     identity: String,
+    /// Whether it would be let in if it were registered.
+    is_unknown: bool,
     reason: String,
     detail: String,
     address: String,
@@ -240,6 +244,7 @@ fn row(station: Station, now: DateTime<Utc>) -> Row {
             "rejected" => Some("Registration rejected"),
             _ => None,
         },
+        is_pending: station.registration == "pending",
         online: station.online,
         connectors: station
             .connectors
@@ -300,6 +305,7 @@ fn connector_chip(connector: &Connector) -> ConnectorChip {
 
 fn refusal(line: Listed, now: DateTime<Utc>) -> Refusal {
     Refusal {
+        is_unknown: line.reason == "unknown_station" && is_identity(&line.identity),
         identity: line.identity,
         reason: plain(&line.reason),
         detail: line.detail,

@@ -1,5 +1,6 @@
 //! The portal as a whole: its router over a database of the test's own.
 
+mod admission;
 mod api_commands;
 mod api_keys;
 mod api_reads;
