@@ -410,6 +410,23 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(events, 2);
+        // A stop that contradicts the first, decided before that was there, is kept beside it.
+        for _ in 0..2 {
+            let effect = Effect {
+                stops: vec![Stop {
+                    meter_stop_wh: stop.meter_stop_wh + 1,
+                    ..stop.clone()
+                }],
+                events: vec![told("transaction.stopped", start.id)],
+                ..Effect::default()
+            };
+            ingest::commit(&mut db, &[&effect]).await.unwrap();
+        }
+        let kept = Disorder {
+            odd_stops: 1,
+            ..Disorder::default()
+        };
+        assert_eq!(disorder(&mut db).await.unwrap(), kept);
     }
 
     #[tokio::test]

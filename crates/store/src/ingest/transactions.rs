@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Figures;
-use crate::Result;
+use crate::{Result, ids};
 
 /// A StartTransaction to be written.
 #[derive(Debug, Clone)]
@@ -189,7 +189,8 @@ pub(super) async fn start(db: &mut PgConnection, starts: &[&Start]) -> Result<Ve
     .await?)
 }
 
-/// Ends transactions, and answers which. One that has ended already keeps its first stop.
+/// Ends transactions, and answers which. One that has ended already keeps its first stop; a second that contradicts it, and
+/// was decided while the first was being written, is kept among the odd ones.
 pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<Vec<Uuid>> {
     if stops.is_empty() {
         return Ok(Vec::new());
@@ -198,16 +199,29 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<Vec<U
         stops.iter().map(|stop| of(stop)).collect()
     }
     Ok(sqlx::query_scalar!(
-        "update transactions x set
-           stopped_at = said.stopped_at, stop_received_at = said.received_at, meter_stop_wh = said.meter_stop_wh,
-           stop_reason = said.reason, stop_id_token = said.id_token,
-           flags = array_remove(x.flags, 'superseded') || string_to_array(said.flags, ',')
-         from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-           $8::boolean[])
-           as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags, replaces)
-         where x.id = said.id
-           and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))
-         returning x.id",
+        r#"with said as (
+             select * from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[],
+               $7::text[], $8::boolean[], $9::uuid[])
+               as said (id, stopped_at, received_at, meter_stop_wh, reason, id_token, flags, replaces, odd_id)),
+           stopped as (
+             update transactions x set
+               stopped_at = said.stopped_at, stop_received_at = said.received_at, meter_stop_wh = said.meter_stop_wh,
+               stop_reason = said.reason, stop_id_token = said.id_token,
+               flags = array_remove(x.flags, 'superseded') || string_to_array(said.flags, ',')
+             from said
+             where x.id = said.id
+               and (x.stopped_at is null or (said.replaces and 'superseded' = any (x.flags)))
+             returning x.id),
+           contradicting as (
+             insert into odd_stops
+               (id, station_id, number, transaction_id, stopped_at, received_at, meter_stop_wh, stop_reason, id_token, why)
+             select said.odd_id, x.station_id, x.number, x.id, said.stopped_at, said.received_at, said.meter_stop_wh,
+               said.reason, said.id_token, 'second-stop'
+             from said join transactions x on x.id = said.id
+             where (x.stopped_at, x.meter_stop_wh) <> (said.stopped_at, said.meter_stop_wh)
+               and not (said.replaces and 'superseded' = any (x.flags))
+             on conflict do nothing)
+           select id as "id!" from stopped"#,
         &column(stops, |stop| stop.transaction_id),
         &column(stops, |stop| stop.stopped_at),
         &column(stops, |stop| stop.received_at),
@@ -215,7 +229,8 @@ pub(super) async fn stop(db: &mut PgConnection, stops: &[&Stop]) -> Result<Vec<U
         &column(stops, |stop| stop.reason.clone()) as &[Option<String>],
         &column(stops, |stop| stop.id_token.clone()) as &[Option<String>],
         &column(stops, |stop| stop.flags.join(",")),
-        &column(stops, |stop| stop.replaces)
+        &column(stops, |stop| stop.replaces),
+        &column(stops, |stop| ids::new_id(stop.received_at))
     )
     .fetch_all(db)
     .await?)
