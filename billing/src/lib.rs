@@ -2,6 +2,7 @@
 //! database only. Tariffs and prices are pure, and the portal may use them as a library. Invoices are not here yet.
 
 pub mod jobs;
+pub mod ocpi;
 pub mod price;
 pub mod serial;
 pub mod tariff;

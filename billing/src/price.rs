@@ -3,6 +3,7 @@
 mod clock;
 mod curve;
 mod exact;
+mod explain;
 mod limits;
 mod periods;
 mod readings;
@@ -22,6 +23,8 @@ use crate::{
     serial,
     tariff::{Kind, Source, Tariff},
 };
+pub use explain::{Simulated, explain, simulate};
+
 use curve::Curve;
 use limits::Limits;
 use periods::Session;
@@ -86,7 +89,10 @@ pub fn price(tariff: &Tariff, charge: &Charge, context: &Context) -> Priced {
     written(tariff, lines.unwrap_or_default(), energy_kwh, noted)
 }
 
-fn written(tariff: &Tariff, lines: Vec<Line>, energy_kwh: Decimal, noted: Noted) -> Priced {
+fn written(tariff: &Tariff, lines: Vec<Line>, energy_kwh: Decimal, mut noted: Noted) -> Priced {
+    // Found in an order that may be that of arrival.
+    noted.reasons.sort_unstable();
+    noted.flags.sort_unstable();
     let sum = |amount: fn(&Line) -> Decimal| lines.iter().map(amount).sum();
     Priced {
         currency: tariff.currency,

@@ -3,6 +3,7 @@
 
 mod check;
 mod restriction;
+mod words;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

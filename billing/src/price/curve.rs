@@ -140,6 +140,17 @@ impl Curve {
         knot.wh.add(&rise.mul(&share))
     }
 
+    /// When, between two moments, the energy really flowed: without what is flat at the beginning and at the end.
+    pub(super) fn flow(&self, from: (i64, &Exact), to: (i64, &Exact)) -> (i64, i64) {
+        let left = self.knots.partition_point(|knot| knot.wh <= *from.1);
+        let left = left
+            .checked_sub(1)
+            .map_or(from.0, |last| self.knots[last].at);
+        let reached = self.knots.partition_point(|knot| knot.wh < *to.1);
+        let reached = self.knots.get(reached).map_or(to.0, |knot| knot.at);
+        (left.clamp(from.0, to.0), reached.clamp(from.0, to.0))
+    }
+
     /// The mean power of a piece is at least `w`.
     pub(super) fn is_at_least(&self, piece: Piece, w: u64) -> bool {
         let knot = &self.knots[piece.0];

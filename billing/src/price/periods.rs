@@ -108,7 +108,8 @@ impl<'a> Session<'a> {
             && let Some(chosen) = self.rules.choose(Kind::Energy, moment)
         {
             let source = self.rules.energy_by_source.then_some(moment.source);
-            self.put(usage, chosen, to.wh.sub(&from.wh), time, source, noted);
+            let flow = self.curve.flow((from.at, &from.wh), (to.at, &to.wh));
+            self.put(usage, chosen, to.wh.sub(&from.wh), flow, source, noted);
         }
         if to.at == from.at {
             return;

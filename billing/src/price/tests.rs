@@ -1,6 +1,7 @@
 //! Prices by hand, by example and by law.
 
 mod clocks;
+mod properties;
 mod rules;
 mod suspicious;
 mod vectors;

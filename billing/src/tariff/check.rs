@@ -60,7 +60,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+    pub(crate) fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
         let mut pointer = String::new();
         for segment in error.path().iter() {
             match segment {
@@ -74,7 +74,7 @@ impl Problem {
         Self::new(pointer, "", error.inner().to_string())
     }
 
-    pub(super) fn trailing(error: &serde_json::Error) -> Self {
+    pub(crate) fn trailing(error: &serde_json::Error) -> Self {
         Self::new("", "", error.to_string())
     }
 }

@@ -203,7 +203,7 @@ fn suspicious_sessions_are_held_and_nothing_is_made_up() {
         (
             "a register that no meter has",
             hour(-1, i64::MAX, &[]),
-            &["register-out-of-range", "no-energy"],
+            &["no-energy", "register-out-of-range"],
             "1.00",
         ),
         (
@@ -257,9 +257,9 @@ fn samples_outside_and_of_no_use_change_nothing() {
     assert_eq!(
         priced.flags,
         [
-            "sample-before-start",
+            "power-out-of-range",
             "sample-after-end",
-            "power-out-of-range"
+            "sample-before-start",
         ]
     );
 }

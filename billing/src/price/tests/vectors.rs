@@ -214,3 +214,65 @@ fn tax_is_on_top_or_inside() {
     );
     assert!(inside.prices_include_tax);
 }
+
+#[test]
+fn a_price_is_explained_and_solar_energy_saves() {
+    let charge = Charge {
+        samples: vec![
+            Sample {
+                source: Some(Source::Solar),
+                ..register("2026-03-01T10:00:00Z", 5_000)
+            },
+            Sample {
+                source: Some(Source::Grid),
+                ..register("2026-03-01T11:00:00Z", 17_500)
+            },
+        ],
+        ..charge(
+            "2026-03-01T10:00:00Z",
+            "2026-03-01T12:00:00Z",
+            5_000,
+            21_700,
+        )
+    };
+    let simulated = simulate(&tariff(SOLAR), &charge, &berlin());
+    assert_eq!(simulated.savings, Some(dec("500.00")));
+    assert_eq!(
+        simulated.explained,
+        [
+            "12.5 kWh of solar energy at 10 JMD each: 125.00 JMD. Element 1: for solar energy. \
+             Between 2026-03-01 11:00:00 CET and 2026-03-01 12:00:00 CET.",
+            "4.2 kWh of grid energy at 50 JMD each: 210.00 JMD. Element 2: for grid energy. \
+             Between 2026-03-01 12:00:00 CET and 2026-03-01 13:00:00 CET.",
+        ]
+    );
+    let night = tariff(
+        r#""tax_rate": "19", "elements": [
+            {"components": [{"kind": "start", "price": "1"}, {"kind": "energy", "price": "0.45", "step_size": 500}],
+             "restrictions": {"weekdays": ["saturday", "sunday"], "time_from": "22:00", "time_to": "06:00",
+                              "season_from": "11-01", "season_to": "03-31", "holidays": "never",
+                              "energy_to_wh": 20500, "power_from_w": 4000, "duration_to_s": 5400}},
+            {"components": [{"kind": "start", "price": "1"}, {"kind": "energy", "price": "0.45", "step_size": 500}]}
+        ], "min_price": {"net": "10"}"#,
+    );
+    let simulated = simulate(&night, &charge, &berlin());
+    assert_eq!(
+        simulated.savings, None,
+        "it does not ask where energy comes from"
+    );
+    assert_eq!(
+        simulated.explained,
+        [
+            "Start fee: 1.00 EUR, plus 19 % tax of 0.19 EUR. Element 2: always.",
+            "17 kWh of energy at 0.45 EUR each: 7.65 EUR, plus 19 % tax of 1.45 EUR; \
+             0.3 kWh of it make the last step full. Element 2: always. \
+             Between 2026-03-01 11:00:00 CET and 2026-03-01 13:00:00 CET.",
+            "Added to reach the lowest price of a session: 1.35 EUR, plus 19 % tax of 0.26 EUR.",
+        ]
+    );
+    assert_eq!(
+        night.elements[0].restrictions.in_words(),
+        "on Saturdays and Sundays, from 22:00 to 06:00, from 1 November to 31 March of each year, not on holidays, \
+         up to 20.5 kWh, at 4 kW, for the first 90 min"
+    );
+}
