@@ -40,12 +40,16 @@ Ctrl-C or SIGTERM ends in order: chargers are told to come back, what was begun 
     /// Run the people's room alone: pages and API
     #[command(after_help = ONE_ROOM)]
     Portal,
-    /// Run billing alone: retention, rollups, mail
+    /// Run billing alone: prices, retention, rollups, mail; or do one of its works by hand
     #[command(after_help = ONE_ROOM)]
-    Billing,
+    Billing {
+        /// What to do by hand; without it, run the room
+        #[command(subcommand)]
+        by_hand: Option<Billing>,
+    },
     /// Run everything with made-up data and six simulated chargers that charge now
     #[command(after_help = "\
-Adds two sites, six stations, drivers and 60 days of sessions to an empty database, once, and prints how to sign in.
+Adds two sites with tariffs, six stations, drivers and 60 days of sessions to an empty database, once, and prints how to sign in.
 `make run` starts it with FORECOURT_DEMO=1, so that sign-in codes are printed instead of mailed.")]
     Demo {
         /// Add the demo's data to a database that has stations of its own
@@ -77,6 +81,97 @@ a user that may create roles; the database itself is created if it is missing.")
 const ONE_ROOM: &str = "\
 For installations whose rooms run as processes of their own; they meet in the database. DATABASE_URL names it; run
 `forecourt migrate` first. Ctrl-C or SIGTERM ends in order.";
+
+/// What billing does by hand.
+#[derive(Debug, Subcommand)]
+pub enum Billing {
+    /// Price sessions that have ended, or ask what they would cost
+    Price(Price),
+    /// Add a feed of hourly prices that tariffs can follow
+    Feed(AddFeed),
+    /// Import the days of a holiday calendar
+    Holidays(Holidays),
+}
+
+/// `forecourt billing feed`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt billing feed day-ahead https://prices.example.org/de.csv --currency EUR --unit MWh --tz Europe/Berlin
+  forecourt billing feed supplier supplier.csv --currency EUR --unit kWh --separator ';'
+
+A file is one below FORECOURT_DATA/feeds. The CSV has a header line and a row per hour; times carry an offset, or are those
+of --tz. It is read at once, and a feed that cannot be read is not added. Servers of your own network: OUTBOUND_PRIVATE.")]
+pub struct AddFeed {
+    /// The name that tariffs use
+    pub name: String,
+    /// A URL, or a file below FORECOURT_DATA/feeds
+    pub location: String,
+    /// ISO 4217
+    #[arg(long)]
+    pub currency: String,
+    /// What the prices are of
+    #[arg(long, value_parser = ["kWh", "MWh"])]
+    pub unit: String,
+    /// The IANA zone of times without an offset
+    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+    /// The header of the hours
+    #[arg(long, default_value = "hour")]
+    pub time_column: String,
+    /// The header of the prices
+    #[arg(long, default_value = "price")]
+    pub price_column: String,
+    /// What stands between columns
+    #[arg(long, default_value = ",", value_parser = [",", ";", "tab"])]
+    pub separator: String,
+}
+
+/// `forecourt billing holidays`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt billing holidays DE-NI holidays.csv --site \"Main Street\"
+
+Each line of the file is a day, and its name after a comma: 2026-12-25,Christmas Day. Days that the calendar has stay.")]
+pub struct Holidays {
+    /// The calendar's name
+    pub calendar: String,
+    /// The file
+    pub file: std::path::PathBuf,
+    /// A site that keeps this calendar from now on, by name or id; may be given several times
+    #[arg(long)]
+    pub site: Vec<String>,
+}
+
+/// `forecourt billing price`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt billing price                                       whatever has no price or has changed since
+  forecourt billing price --from 2026-11-01 --to 2026-12-01
+  forecourt billing price --session 0199a2b4-…                  one session
+  forecourt billing price --from 2026-11-01 --tariff Night --dry-run
+
+The worker prices sessions as they end; this is for those that a tariff was given to afterwards. The tariff is the one that
+held when the session started; a price made from the same as before makes no new revision.")]
+pub struct Price {
+    /// One session, by its id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
+    pub session: Option<uuid::Uuid>,
+    /// Sessions that started on this day (UTC) or later, or at this instant
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Sessions that started before this day (UTC), or instant
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// What they would cost under this tariff, as it is now; needs --dry-run
+    #[arg(long, value_name = "NAME")]
+    pub tariff: Option<String>,
+    /// Write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 /// What can be done with stations.
 #[derive(Debug, Subcommand)]

@@ -226,7 +226,7 @@ fn explain<T>(
 }
 
 /// Audits what was done, and makes it so.
-async fn close(
+pub async fn close(
     mut db: Transaction,
     now: DateTime<Utc>,
     action: &str,

@@ -1,6 +1,8 @@
 //! `forecourt demo`: an installation that looks lived in. It hands the past that `simulators` makes up to `store`, and
 //! lets six simulated chargers charge now.
 
+mod money;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -171,6 +173,7 @@ async fn add_installation(
     for site in &past.sites {
         site_ids.push(sites::add(db, site.name, site.time_zone, begin).await?);
     }
+    money::add(db, &site_ids, begin).await?;
     let mut places = Vec::new();
     for facts in &past.stations {
         let site_id = site_ids[facts.site];
@@ -460,6 +463,17 @@ mod tests {
         assert_eq!(usize::try_from(stored.count).unwrap(), past.sessions.len());
         let energy: u64 = past.sessions.iter().map(PastSession::energy_wh).sum();
         assert_eq!(u64::try_from(stored.energy_wh).unwrap(), energy);
+
+        let billing = db.pool(store::Room::Billing);
+        let priced = billing::pricing::price_pending(&billing, end)
+            .await
+            .unwrap();
+        assert_eq!(priced, past.sessions.len());
+        let revenue = store::prices::revenue(&mut scoped, &Filter::default())
+            .await
+            .unwrap();
+        assert_eq!((revenue.len(), revenue[0].currency.as_str()), (1, "EUR"));
+        assert_eq!(revenue[0].sessions, stored.count, "none is held");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The `forecourt` binary: reads the command line and the settings, and runs what was asked for. It has no logic of its
 //! own; the rooms have.
 
+mod billing;
 mod cli;
 mod commands;
 mod database;
@@ -50,7 +51,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Up => up::everything(config).await,
         Command::Csms => up::one_room(config, up::Rooms::CSMS).await,
         Command::Portal => up::one_room(config, up::Rooms::PORTAL).await,
-        Command::Billing => up::one_room(config, up::Rooms::BILLING).await,
+        Command::Billing { by_hand: None } => up::one_room(config, up::Rooms::BILLING).await,
+        Command::Billing {
+            by_hand: Some(command),
+        } => crate::billing::run(&config, &command).await,
         Command::Demo { yes } => demo::run(config, yes).await,
         Command::Migrate => commands::migrate(&config).await,
         Command::Station(cli::Station::Add(station)) => {

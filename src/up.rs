@@ -174,6 +174,7 @@ pub async fn serve(
         let mailer = Mailer::new(&config.mail, config.demo).map_err(anyhow::Error::msg)?;
         let options = billing::Options {
             retention: config.retention,
+            feeds: crate::billing::reach(config)?,
         };
         let room = billing::run(options, pool, mailer, clock, run.shutdown.clone());
         run.room("billing", async move {

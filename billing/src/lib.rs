@@ -1,9 +1,12 @@
 //! Money, and the upkeep that goes with it: retention, rollups and the mail outbox. It meets the other rooms in the
-//! database only. Tariffs and prices are pure, and the portal may use them as a library. Invoices are not here yet.
+//! database only. Tariffs and prices are pure, and the portal may use them as a library; `pricing` applies them to what is
+//! stored. Invoices are not here yet.
 
+pub mod feeds;
 pub mod jobs;
 pub mod ocpi;
 pub mod price;
+pub mod pricing;
 pub mod serial;
 pub mod tariff;
 
@@ -15,13 +18,16 @@ use store::Pool;
 pub struct Options {
     /// How long messages and meter values are kept.
     pub retention: Retention,
+    /// Where prices of others are read from.
+    pub feeds: feeds::Reach,
 }
 
 /// Works until the shutdown; what is begun is finished. Any number of processes may run it: mail is claimed, and
-/// upkeep is done by one of them at a time.
+/// upkeep and pricing are done by one of them at a time.
 pub async fn run(options: Options, pool: Pool, mailer: Mailer, clock: Clock, shutdown: Shutdown) {
     tokio::join!(
         jobs::outbox::send_until_shutdown(&pool, &mailer, &clock, &shutdown),
         jobs::upkeep_until_shutdown(&options, &pool, &clock, &shutdown),
+        pricing::until_shutdown(&pool, &clock, &shutdown),
     );
 }

@@ -2,6 +2,7 @@
 //! and sees to it that only one process does it.
 
 pub mod outbox;
+pub mod prices;
 pub mod retention;
 pub mod rollups;
 
@@ -25,17 +26,20 @@ pub enum Job {
     Rollups,
     /// Forgetting what is old, and making room for what comes.
     Retention,
+    /// Prices that others make.
+    Prices,
 }
 
 impl Job {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Rollups, Self::Retention];
+    pub const ALL: [Self; 3] = [Self::Rollups, Self::Retention, Self::Prices];
 
     /// As in `job_runs`.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Rollups => "rollups",
             Self::Retention => "retention",
+            Self::Prices => "prices",
         }
     }
 
@@ -43,6 +47,8 @@ impl Job {
         match self {
             Self::Rollups => TimeDelta::minutes(5),
             Self::Retention => TimeDelta::days(1),
+            // Each feed says itself when it is due.
+            Self::Prices => TimeDelta::minutes(5),
         }
     }
 
@@ -56,6 +62,7 @@ impl Job {
         match self {
             Self::Rollups => rollups::run(db, last, now).await,
             Self::Retention => retention::run(db, options.retention, now).await,
+            Self::Prices => prices::run(db, &options.feeds, now).await,
         }
     }
 }
@@ -126,6 +133,10 @@ mod tests {
             retention: Retention {
                 messages: 7,
                 meter_values: 400,
+            },
+            feeds: crate::feeds::Reach {
+                folder: std::env::temp_dir(),
+                outbound: service::outbound::Outbound::new(false).unwrap(),
             },
         }
     }

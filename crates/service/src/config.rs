@@ -186,6 +186,8 @@ pub struct Config {
     pub retention: Retention,
     /// Outgoing mail.
     pub mail: Mail,
+    /// `OUTBOUND_PRIVATE`: whether servers that people name may be inside our own network.
+    pub outbound_private: bool,
     /// What the process says of itself.
     pub log: Log,
     /// `HEALTH_LISTEN`: where health and metrics answer.
@@ -289,6 +291,7 @@ impl Config {
                 meter_values: env.days("METER_RETENTION_DAYS", 730),
             },
             mail: Mail::from_env(&mut env),
+            outbound_private: env.flag("OUTBOUND_PRIVATE"),
             log: Log {
                 filter: env
                     .text("LOG")

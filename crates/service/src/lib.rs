@@ -1,10 +1,11 @@
 //! What every process of the house needs, whichever room it is: settings, logs, metrics, health, shutdown, a clock,
-//! mail, and the embedded Postgres. It knows nothing of charging, and no SQL.
+//! mail, asking other servers, and the embedded Postgres. It knows nothing of charging, and no SQL.
 
 pub mod clock;
 pub mod config;
 pub mod health;
 pub mod logging;
 pub mod mail;
+pub mod outbound;
 pub mod postgres;
 pub mod shutdown;

@@ -90,6 +90,22 @@ pub async fn freeze(db: &mut PgConnection, sessions: &[Uuid], now: DateTime<Utc>
     .rows_affected())
 }
 
+/// Freezes the tariffs of every session that goes on and has none yet; answers how many were frozen.
+pub async fn freeze_open(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
+    Ok(sqlx::query!(
+        "insert into session_tariffs (session_id, tariff_version_id, frozen_at)
+         select c.id, v.tariff_version_id, $1
+         from transactions x join charging_sessions c on c.id = x.id
+         cross join lateral tariff_version_at(c.site_id, c.station_id, c.evse, c.id_token, c.started_at) v
+         where x.stopped_at is null and not exists (select from session_tariffs t where t.session_id = c.id)
+         on conflict do nothing",
+        now
+    )
+    .execute(db)
+    .await?
+    .rows_affected())
+}
+
 /// The tariff versions that would be frozen for these sessions if that were done now, or were: by session.
 pub async fn tariffs(db: &mut PgConnection, sessions: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
     let rows = sqlx::query!(
@@ -106,23 +122,23 @@ pub async fn tariffs(db: &mut PgConnection, sessions: &[Uuid]) -> Result<HashMap
     Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
 }
 
-/// These sessions, by id, with their samples and states. What was measured after `until` is left out.
-pub async fn load(
+/// Adds the samples and states to sessions that [`facts`] found. What was measured after `until` is left out.
+pub async fn fill(
     db: &mut PgConnection,
-    sessions: &[Uuid],
+    charges: &mut [Charge],
     until: DateTime<Utc>,
-) -> Result<Vec<Charge>> {
-    let mut charges = facts(db, sessions).await?;
-    let mut samples = samples(db, &charges, until).await?;
-    let mut statuses = statuses(db, &charges, until).await?;
-    for charge in &mut charges {
+) -> Result<()> {
+    let mut samples = samples(db, charges, until).await?;
+    let mut statuses = statuses(db, charges, until).await?;
+    for charge in charges {
         charge.samples = samples.remove(&charge.id).unwrap_or_default();
         charge.statuses = statuses.remove(&charge.id).unwrap_or_default();
     }
-    Ok(charges)
+    Ok(())
 }
 
-async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charge>> {
+/// These sessions, by id, without their samples and states: those are much, and [`fill`] adds them where they are needed.
+pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charge>> {
     let rows = sqlx::query!(
         r#"select c.id, c.state, c.site_id, c.station_id, c.evse, c.started_at, c.ended_at, c.flags, c.energy_wh,
                   exists (select from odd_stops o where o.transaction_id = c.id) as "contradicted!",

@@ -167,6 +167,79 @@ impl TestDb {
         called
     }
 
+    /// Waits until every event can be read: those that transactions of other tests in this cluster may still come before
+    /// are held back.
+    ///
+    /// # Panics
+    /// When that takes half a minute.
+    pub async fn settle(&self) {
+        let patience = std::time::Duration::from_secs(30);
+        let settled = tokio::time::timeout(patience, async {
+            loop {
+                let held_back: bool = sqlx::query_scalar(
+                    "select exists (select from events where tx >= pg_snapshot_xmin(pg_current_snapshot()))",
+                )
+                .fetch_one(&self.pool)
+                .await
+                .expect("a look at the events");
+                if !held_back {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        settled.await.expect("events can be read");
+    }
+
+    /// How many events of this kind there are of a subject, readable yet or not.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn count_events(&self, kind: &str, subject: uuid::Uuid) -> i64 {
+        sqlx::query_scalar("select count(*) from events where kind = $1 and subject = $2")
+            .bind(kind)
+            .bind(subject)
+            .fetch_one(&self.pool)
+            .await
+            .expect("count the events")
+    }
+
+    /// Empties the outbox, as retention would after two weeks.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn forget_events(&self) {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(&mut db, "delete from events".to_owned()).await;
+    }
+
+    /// Tries to write a price past the rules; answers what the database said.
+    ///
+    /// # Panics
+    /// When it let that happen.
+    pub async fn forge_price(&self, db: &mut PgConnection, session: uuid::Uuid) -> String {
+        sqlx::query(
+            "insert into session_prices select (p).* from session_prices p where session_id = $1",
+        )
+        .bind(session)
+        .execute(db)
+        .await
+        .expect_err("a forged price")
+        .to_string()
+    }
+
+    /// Tries to change prices that were written; answers what the database said.
+    ///
+    /// # Panics
+    /// When it let that happen.
+    pub async fn change_prices(&self, db: &mut PgConnection) -> String {
+        sqlx::query("update session_prices set total = 0")
+            .execute(db)
+            .await
+            .expect_err("a changed price")
+            .to_string()
+    }
+
     /// Whether the station has a socket, as the rows say.
     ///
     /// # Panics

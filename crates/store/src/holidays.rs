@@ -76,6 +76,27 @@ pub async fn list(
     .await?)
 }
 
+/// The days of several calendars from a day to a day, both included, each with its calendar's name.
+pub async fn of_calendars(
+    db: &mut PgConnection,
+    calendars: &[String],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<(String, NaiveDate)>> {
+    let rows = sqlx::query!(
+        "select calendar, day from holidays where calendar = any ($1) and day between $2 and $3",
+        calendars,
+        from,
+        to
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.calendar, row.day))
+        .collect())
+}
+
 /// Says which calendar a site keeps; false if there is no such site.
 pub async fn keep_at(db: &mut PgConnection, site_id: Uuid, calendar: Option<&str>) -> Result<bool> {
     Ok(sqlx::query!(

@@ -3,9 +3,13 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use ocpp::meter::{Readings, Sample};
 use ocpp::v16::ReadingContext;
+use serde_json::json;
 use store::ingest::{Effect, Figures, MeterRow, SignedReading};
 use store::lookup::Transaction;
+use store::stations::Station;
 use uuid::Uuid;
+
+use super::event;
 
 /// How far ahead of ours a charger's clock may be before its samples go to the odd table.
 const AHEAD: Days = Days::new(2);
@@ -79,6 +83,14 @@ pub(crate) fn sum_up(figures: Figures, samples: &[MeterRow]) -> Option<Figures> 
     // The odd table is no part of a session.
     let counted = samples.iter().filter(|sample| !sample.odd);
     Some(counted.fold(figures, Figures::and))
+}
+
+/// Samples of sessions that have ended are told: whoever summed those up has to do so again. (Samples of others are too
+/// many to tell of.)
+pub(crate) fn tell_late(effect: &mut Effect, station: &Station, now: DateTime<Utc>) {
+    let late = effect.late.iter();
+    let events = late.map(|id| event(station, now, "session.late", Some(*id), json!({})));
+    effect.events.extend(events);
 }
 
 fn connector_of(connector: i32) -> i32 {

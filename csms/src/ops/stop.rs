@@ -41,9 +41,16 @@ pub(crate) fn decide(
     let effect = if repeated {
         Effect::default()
     } else {
+        let detail = json!({ "connector": transaction.connector, "number": transaction.number });
         Effect {
             odd_stops: vec![odd(station, said, Some(transaction), now)],
-            ..Effect::default()
+            ..told(event(
+                station,
+                now,
+                "transaction.contradicted",
+                Some(transaction.id),
+                detail,
+            ))
         }
     };
     (effect, Some(transaction.clone()))
@@ -190,7 +197,12 @@ mod tests {
     }
 
     fn decided(said: Said, known: &[Transaction]) -> (Effect, Option<Transaction>) {
-        let station = Station {
+        let station = station();
+        decide(&station, said, known, time("2026-11-20T12:00:00Z"))
+    }
+
+    fn station() -> Station {
+        Station {
             id: Uuid::from_u128(1),
             identity: "CP1".to_owned(),
             site_id: None,
@@ -199,8 +211,7 @@ mod tests {
             password_hash: None,
             options: Options::default(),
             first_accepted_at: None,
-        };
-        decide(&station, said, known, time("2026-11-20T12:00:00Z"))
+        }
     }
 
     #[track_caller]
@@ -291,5 +302,34 @@ mod tests {
             &[ours],
             "5: stop",
         );
+    }
+
+    #[test]
+    fn what_changes_a_session_that_has_ended_is_told() {
+        let told = |effect: &Effect| {
+            let events = effect
+                .events
+                .iter()
+                .map(|event| (event.kind, event.subject));
+            events.collect::<Vec<_>>()
+        };
+        let (ended, now) = (known(5, true), time("2026-11-20T12:00:00Z"));
+        let other = Said {
+            meter_stop_wh: 300,
+            ..said(5)
+        };
+        let (second, _) = decide(&station(), other, std::slice::from_ref(&ended), now);
+        assert_eq!(
+            told(&second),
+            [("transaction.contradicted", Some(ended.id))]
+        );
+        let (repeated, _) = decide(&station(), said(5), std::slice::from_ref(&ended), now);
+        assert_eq!(told(&repeated), []);
+        let mut late = Effect {
+            late: vec![ended.id],
+            ..Effect::default()
+        };
+        crate::ops::meter::tell_late(&mut late, &station(), now);
+        assert_eq!(told(&late), [("session.late", Some(ended.id))]);
     }
 }

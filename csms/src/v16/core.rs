@@ -107,6 +107,7 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     let known = call.seated.transactions(&call.csms, number).await?;
     let transaction = meter::transaction_of(&known, number, connector);
     let mut effect = samples(call, &request.meter_value, connector, transaction);
+    meter::tell_late(&mut effect, &call.seated.station, call.now);
     let figures = transaction.and_then(|transaction| transaction.figures);
     let begin = figures.and(transaction).map(|known| known.started_at);
     effect.meter_is_new = call.seated.are_latest(&effect.meter, begin);

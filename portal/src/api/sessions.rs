@@ -1,6 +1,7 @@
 //! `/sessions`: charging sessions, and one with its curve.
 
 use axum::{Json, extract::State};
+use billing::pricing::{costs, running::Cost};
 use serde::Serialize;
 use store::{
     sessions::{self, Filter, State as SessionState},
@@ -32,7 +33,7 @@ pub(crate) struct Session {
     soc_start: Option<Tenths>,
     soc_end: Option<Tenths>,
     stop_reason: Option<String>,
-    /// Null until billing has priced it.
+    /// With tax; while active, so far. Null where no tariff held, until billing has priced it, and while that is held.
     cost: Option<String>,
     currency: Option<String>,
     flags: Vec<String>,
@@ -72,8 +73,9 @@ fn decimal(value: i64, places: u32) -> Box<serde_json::value::RawValue> {
     serde_json::value::RawValue::from_string(text).expect("a decimal is a JSON number")
 }
 
-impl From<sessions::Session> for Session {
-    fn from(session: sessions::Session) -> Self {
+impl Session {
+    fn of(session: sessions::Session, cost: Option<&Cost>) -> Self {
+        let told = cost.and_then(|cost| Some((cost.told()?, cost.currency.clone())));
         Session {
             id: session.id,
             station: session.station,
@@ -90,8 +92,8 @@ impl From<sessions::Session> for Session {
             soc_start: session.soc_start_pm.map(|soc| Tenths(soc.into())),
             soc_end: session.soc_end_pm.map(|soc| Tenths(soc.into())),
             stop_reason: session.stop_reason,
-            cost: None,
-            currency: None,
+            currency: told.as_ref().map(|(_, currency)| currency.clone()),
+            cost: told.map(|(total, _)| total),
             flags: session.flags,
         }
     }
@@ -160,7 +162,12 @@ pub(crate) async fn list(
     }
     params.finish()?;
     let rows = sessions::list(&mut db, &filter, after, limit + 1).await?;
-    Ok(shape::list(rows, limit, shape::cursor, Session::from))
+    let ids: Vec<Uuid> = rows.iter().map(|session| session.id).collect();
+    let costs = costs(&mut db, &ids, app.clock.now()).await?;
+    Ok(shape::list(rows, limit, shape::cursor, |session| {
+        let cost = costs.get(&session.id);
+        Session::of(session, cost)
+    }))
 }
 
 /// One session with its samples, in the order of the charger's time.
@@ -176,8 +183,10 @@ pub(crate) async fn get(
         .await?
         .ok_or_else(nothing)?;
     let samples = sessions::samples(&mut db, &session).await?;
+    let costs = costs(&mut db, &[session.id], app.clock.now()).await?;
+    let cost = costs.get(&session.id);
     Ok(Json(Detail {
-        session: session.into(),
+        session: Session::of(session, cost),
         samples: samples.into_iter().map(Sample::from).collect(),
     }))
 }

@@ -9,6 +9,7 @@ pub mod flash;
 pub mod form;
 pub mod frame;
 pub mod overview;
+mod price;
 pub mod reports;
 pub mod session;
 pub mod sessions;

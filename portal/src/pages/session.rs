@@ -12,7 +12,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use super::frame::Frame;
+use super::{frame::Frame, price::PriceView};
 use crate::{
     AppState, Error, Result,
     live::Part,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[derive(Template)]
-#[template(path = "session.html", blocks = ["summary", "curve", "happenings"])]
+#[template(path = "session.html", blocks = ["summary", "price", "curve", "happenings"])]
 struct SessionPage {
     frame: Frame,
     as_of: Moment,
@@ -59,6 +59,7 @@ struct SessionPage {
     times: Vec<(i64, String)>,
     curve_label: String,
     happenings: Vec<Line>,
+    price: PriceView,
 }
 
 /// A row of the table that the chart is drawn from: plain numbers for the script, words for people.
@@ -112,6 +113,7 @@ pub(crate) async fn parts(
     let page = load(db, frame, id, now).await?;
     Ok(vec![
         Part::render("summary", &page.as_summary())?,
+        Part::render("price", &page.as_price())?,
         Part::render("curve", &page.as_curve())?,
         Part::render("happenings", &page.as_happenings())?,
     ])
@@ -130,6 +132,7 @@ async fn load(
     let session = sessions::get(db, id).await?.ok_or_else(no_such_session)?;
     let samples = sessions::samples(db, &session).await?;
     let happenings = sessions::happenings(db, &session).await?;
+    let price = PriceView::load(db, &session, now).await?;
     let zone = session.time_zone.as_deref();
     let curve = Curve::of(&samples);
     let drawing = Drawing::of(&curve);
@@ -180,6 +183,7 @@ async fn load(
         curve_label: curve_label(&curve),
         points: curve.points.iter().map(|point| row(point, zone)).collect(),
         drawing,
+        price,
         happenings: happenings
             .into_iter()
             .map(|happening| line(happening, zone, &frame))

@@ -1,10 +1,16 @@
 //! `/sessions`: charging sessions of a period, newest first, with totals over the whole filter.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{extract::State, response::Response};
+use billing::pricing::{
+    costs,
+    running::{Cost, CostState},
+};
 use chrono::{DateTime, Datelike, DurationRound, TimeDelta, Utc};
 use store::{
-    Cursor, Scoped, connectors,
+    Cursor, Scoped, connectors, prices,
     sessions::{self, Filter, Session, State as SessionState, Totals},
     sites::{self, Site},
 };
@@ -254,6 +260,8 @@ struct Sessions {
     total_count: String,
     total_kwh: String,
     average: String,
+    /// Amount and currency, one of each currency.
+    revenue: Vec<(String, String)>,
     first_link: String,
     next_link: Option<String>,
     all_link: String,
@@ -273,6 +281,11 @@ struct Row {
     max_kw: String,
     soc: String,
     duration: String,
+    cost: String,
+    currency: String,
+    /// What the sum alone does not say: that it grows.
+    cost_note: &'static str,
+    held: Option<Chip>,
     chip: Chip,
     flags: usize,
     flag_words: String,
@@ -318,6 +331,9 @@ async fn load(
         energy_wh,
         average_duration_s,
     } = sessions::totals(db, &asked.filter).await?;
+    let revenue = prices::revenue(db, &asked.filter).await?;
+    let ids: Vec<Uuid> = found.iter().map(|session| session.id).collect();
+    let costs: HashMap<Uuid, Cost> = costs(db, &ids, now).await?;
     let sites = sites::list(db).await?;
     let link = |after| format!("/sessions{}", query(&asked.pairs(None, after)));
     let input = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, time::for_input);
@@ -336,13 +352,17 @@ async fn load(
         stations: connectors::identities(db).await?,
         rows: found
             .iter()
-            .map(|session| row(session, &frame, now))
+            .map(|session| row(session, costs.get(&session.id), &frame, now))
             .collect(),
         total_count: number::count(count),
         total_kwh: number::kilo(energy_wh),
         average: average_duration_s.map_or_else(String::new, |seconds| {
             number::hours(TimeDelta::seconds(seconds))
         }),
+        revenue: revenue
+            .into_iter()
+            .map(|sum| (number::money(sum.total, &sum.currency), sum.currency))
+            .collect(),
         first_link: link(None),
         next_link: next.map(|next| link(Some(next))),
         all_link: format!("/sessions{}", query(&asked.pairs(Some(all), None))),
@@ -353,8 +373,15 @@ async fn load(
     })
 }
 
-fn row(session: &Session, frame: &Frame, now: DateTime<Utc>) -> Row {
+fn row(session: &Session, cost: Option<&Cost>, frame: &Frame, now: DateTime<Utc>) -> Row {
+    let is = |state| cost.is_some_and(|cost| cost.state == state);
     Row {
+        cost: cost.map_or_else(String::new, |cost| {
+            number::money(cost.total, &cost.currency)
+        }),
+        currency: cost.map_or_else(String::new, |cost| cost.currency.clone()),
+        cost_note: if is(CostState::Running) { "so far" } else { "" },
+        held: is(CostState::Held).then(Chip::held),
         id: session.id,
         started: Moment::new(session.started_at, session.time_zone.as_deref()),
         station: session.station.clone().unwrap_or_default(),

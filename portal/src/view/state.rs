@@ -67,6 +67,11 @@ impl Chip {
         )
     }
 
+    /// A price that a person has to look at before it counts.
+    pub fn held() -> Self {
+        Chip::new("suspended", icon::PAUSE, "Held")
+    }
+
     /// Why something needs a person.
     pub fn trouble(trouble: store::overview::Trouble) -> Self {
         use store::overview::Trouble;

@@ -1,9 +1,18 @@
 //! Every page in light and dark, on a desk and on a phone: a picture of each, and nothing for the console to say.
 
+use chrono::TimeDelta;
+use serde_json::json;
+use store::{
+    Room,
+    tariff_assignments::{self, Place},
+    tariffs,
+    testing::TestDb,
+};
+
 use crate::{
     chromium::{Browser, Screen},
     running::Running,
-    support::{Fleet, town},
+    support::{Fleet, Town, town},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -12,6 +21,7 @@ async fn every_page_looks_well_and_the_console_is_silent() {
     let login = running.admin().await;
     let mut fleet = Fleet::new(&running.db.pool, running.clock.now()).await;
     let town = town(&mut fleet).await;
+    priced(&running.db, &fleet, &town).await;
     let pages = [
         ("overview", "/".to_owned()),
         ("stations", "/stations".to_owned()),
@@ -85,4 +95,33 @@ async fn every_page_looks_well_and_the_console_is_silent() {
             .picture(&format!("sign-in-{screen:?}").to_lowercase())
             .await;
     }
+}
+
+/// A tariff by day and by night at one site, and what was charged there priced.
+async fn priced(db: &TestDb, fleet: &Fleet<'_>, town: &Town) {
+    let mut owner = db.pool.acquire().await.unwrap();
+    let long_ago = fleet.now - TimeDelta::days(60);
+    let content = json!({
+        "currency": "EUR",
+        "prices_include_tax": true,
+        "tax_rate": "21",
+        "elements": [
+            {"components": [{"kind": "energy", "price": "0.59"}],
+             "restrictions": {"time_from": "07:00", "time_to": "12:45"}},
+            {"components": [{"kind": "energy", "price": "0.47"}, {"kind": "start", "price": "1"}]},
+        ],
+    });
+    let tariff = tariffs::create(&mut owner, "Harbour by day and night", "EUR", long_ago)
+        .await
+        .unwrap();
+    tariffs::add_version(&mut owner, tariff, long_ago, &content, long_ago)
+        .await
+        .unwrap();
+    let here = Place::Site(town.harbour);
+    tariff_assignments::assign(&mut owner, tariff, here, long_ago, None, long_ago)
+        .await
+        .unwrap();
+    billing::pricing::price_pending(&db.pool(Room::Billing), fleet.now)
+        .await
+        .unwrap();
 }

@@ -130,6 +130,22 @@ fn message(station_id: Uuid, at: DateTime<Utc>) -> MessageRow {
     }
 }
 
+/// A register of connector 2, and nothing else.
+pub fn reading(station_id: Uuid, session: Uuid, at: DateTime<Utc>, energy_wh: i64) -> MeterRow {
+    MeterRow {
+        at,
+        evse: 2,
+        received_at: at,
+        energy_wh: Some(energy_wh),
+        power_w: None,
+        current_ma: [None; 3],
+        voltage_mv: [None; 3],
+        soc_pm: None,
+        offered_w: None,
+        ..sample(station_id, session, at, 0)
+    }
+}
+
 fn sample(station_id: Uuid, session: Uuid, started_at: DateTime<Utc>, step: i32) -> MeterRow {
     let at = started_at + TimeDelta::minutes(i64::from(step) * 20);
     MeterRow {

@@ -12,6 +12,7 @@ mod harness;
 mod legal_entities;
 mod look;
 mod overview;
+mod prices;
 mod reports;
 mod scopes;
 mod sessions;

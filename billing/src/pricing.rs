@@ -1,0 +1,20 @@
+//! From the tables to the engine and back: which tariff a session has, what its price is made from, and when it is made.
+//! What a charge costs is [`crate::price`]'s alone.
+//!
+//! - `charge` turns rows into the engine's [`Charge`](crate::price::Charge): sources, the end of charging, gaps.
+//! - `book` knows what tariff versions say, holidays and feeds, and prices loaded sessions.
+//! - `work` follows the outbox and writes prices, with a place of its own that outlives every crash.
+//! - [`running`] says what active sessions cost so far.
+//! - [`simulate`] prices what happened under a tariff that did not hold.
+//!
+//! Not priced yet: reservations. A transaction names its reservation, but the time for which it held the connector is not
+//! stored, so that no reservation component is ever charged.
+
+mod book;
+mod charge;
+pub mod running;
+pub mod simulate;
+mod work;
+
+pub use running::costs;
+pub use work::{Done, READER, price_now, price_pending, until_shutdown};
