@@ -17,3 +17,5 @@ mod look;
 mod money;
 #[path = "browser/running.rs"]
 mod running;
+#[path = "browser/tariff.rs"]
+mod tariff;

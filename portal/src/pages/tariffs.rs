@@ -1,10 +1,11 @@
 //! `/tariffs`: what charging costs. A list, and a page for each tariff: what it says, its versions, and where it holds.
-//! Making versions is in [`edit`], files of them in [`files`].
+//! Making versions is in [`edit`], trying them out in [`simulate`], files of them in [`files`].
 
 pub mod draft;
 pub mod edit;
 pub mod files;
 pub mod places;
+pub mod simulate;
 
 use std::collections::HashMap;
 
@@ -56,6 +57,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/tariffs", read, list),
         Route::post("/tariffs", write, edit::create),
         Route::get("/tariffs/new", write, edit::new),
+        Route::get("/tariffs/import", write, files::ask),
+        Route::post("/tariffs/import", write, files::import),
         Route::get("/tariffs/{id}", read, page),
         Route::post("/tariffs/{id}/name", write, rename),
         Route::post("/tariffs/{id}/archive", write, archive),
@@ -70,6 +73,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/tariffs/{id}/versions", write, edit::create_version),
         Route::get("/tariffs/{id}/versions/{version}", read, version_page),
         Route::get("/tariffs/{id}/versions/{version}/json", read, files::json),
+        Route::get("/tariffs/{id}/versions/{version}/ocpi", read, files::ocpi),
+        Route::get("/tariffs/{id}/simulate", read, simulate::page),
     ]
 }
 

@@ -17,7 +17,7 @@ impl Browser {
     }
 
     /// Presses the button with these words.
-    async fn press(&self, words: &str) {
+    async fn click(&self, words: &str) {
         let path = format!("//button[normalize-space()='{words}']");
         let button = self.driver.find(By::XPath(path)).await.unwrap();
         button.scroll_into_view().await.unwrap();
@@ -40,7 +40,11 @@ impl Browser {
             return [Math.round(left + (box.right - left) * (arguments[1] + 0.5) / 24), Math.round(box.top + box.height / 2)]";
         let mut places = Vec::new();
         for (day, hour) in [from, to] {
-            let place = self.driver.execute(script, vec![day.into(), hour.into()]).await.unwrap();
+            let place = self
+                .driver
+                .execute(script, vec![day.into(), hour.into()])
+                .await
+                .unwrap();
             let place: Vec<i64> = serde_json::from_value(place.json().clone()).unwrap();
             places.push((place[0], place[1]));
         }
@@ -69,20 +73,28 @@ async fn cheap_nights_are_painted_assigned_and_tried_on_a_session() {
     browser.fill("f-name", "Harbour public").await;
     browser.fill("f-tax_rate", "21").await;
     browser.fill("f-energy", "0.45").await;
-    browser.until("document.querySelectorAll('#week .band-1').length === 7").await;
+    browser
+        .until("document.querySelectorAll('#week .band-1').length === 7")
+        .await;
     browser.fill("brush-energy", "0.25").await;
     browser.paint((0, 0), (6, 5)).await;
     browser.paint((0, 22), (6, 23)).await;
-    browser.until("document.querySelectorAll('#windows tbody tr').length === 1").await;
+    browser
+        .until("document.querySelectorAll('#windows tbody tr').length === 1")
+        .await;
     browser.fill("brush-energy", "0.60").await;
     browser.paint((4, 17), (4, 19)).await;
-    browser.until("document.querySelectorAll('#windows tbody tr').length === 2").await;
+    browser
+        .until("document.querySelectorAll('#windows tbody tr').length === 2")
+        .await;
     let typed = "[...document.querySelectorAll('#windows input:not([type=hidden]):not([type=checkbox])')].map(i => i.value).join()";
     browser
-        .until(&format!("{typed} === '22:00,06:00,0.25,,17:00,20:00,0.60,'"))
+        .until(&format!(
+            "{typed} === '22:00,06:00,0.25,,17:00,20:00,0.60,'"
+        ))
         .await;
     browser.picture("tariff-painted").await;
-    browser.press("Make this tariff").await;
+    browser.click("Make this tariff").await;
     browser
         .until("document.querySelector('h1').innerText === 'Harbour public'")
         .await;
@@ -94,25 +106,27 @@ async fn cheap_nights_are_painted_assigned_and_tried_on_a_session() {
         .await;
 
     browser.choose("f-site", "Harbour Quay").await;
-    browser.press("Assign").await;
+    browser.click("Assign").await;
     browser
         .until("document.querySelector('.toast').innerText.includes('assigned to Harbour Quay')")
         .await;
-    browser.press("End").await;
+    browser.click("End").await;
     browser
         .until("document.querySelector('[popover]:popover-open h2').innerText === 'End it at Harbour Quay?'")
         .await;
     browser.picture("tariff-confirm").await;
-    browser.press("Cancel").await;
-    browser.until("!document.querySelector('[popover]:popover-open')").await;
+    browser.click("Cancel").await;
+    browser
+        .until("!document.querySelector('[popover]:popover-open')")
+        .await;
 
     let simulate = browser.driver.find(By::LinkText("Simulate")).await.unwrap();
     simulate.click().await.unwrap();
-    browser.press("Price this session").await;
+    browser.click("Price this session").await;
     browser
         .until("document.querySelector('tfoot').innerText.includes('kWh')")
         .await;
-    browser.press("Preview").await;
+    browser.click("Preview").await;
     browser
         .until("document.body.innerText.includes('They would cost')")
         .await;

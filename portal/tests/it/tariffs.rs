@@ -1,6 +1,9 @@
 //! `/tariffs`: made as a form or as JSON, never changed but by a new version, assigned, archived; who may see and do that.
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
 use store::{
     audit, driver_groups,
     people::Role,
@@ -13,6 +16,7 @@ use crate::{
     customers::led_to,
     data,
     harness::{Answer, Browser, Portal},
+    support::{Fleet, town},
 };
 
 const NIGHT: &str = "name=Harbour+public&currency=eur&tax_rate=19&includes_tax=yes&energy=0,45&start=1&idle=6&grace=10\
@@ -514,4 +518,180 @@ async fn readers_of_a_site_see_its_tariffs_and_change_none() {
     let mut db = portal.db.pool.acquire().await.unwrap();
     assert_eq!(tariffs::versions(&mut db, id).await.unwrap().len(), 1);
     assert_eq!(tariffs::list(&mut db, true).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_and_thirty_days_are_priced_by_it_and_nothing_is_written() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    let town = town(&mut fleet).await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let form = "name=Flat&currency=EUR&tax_rate=0&energy=0.50&start=1&do=save";
+    let id = led_to(&admin.post("/tariffs", form).await);
+    let path = format!("/tariffs/{id}/simulate");
+    let session = town.ended.id;
+    let page = admin.get(&format!("{path}?session={session}")).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    let energy = rust_decimal::Decimal::new(town.ended.energy_wh, 3);
+    let cost = (energy * rust_decimal::Decimal::new(50, 2))
+        .round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero);
+    let total = cost + rust_decimal::Decimal::ONE;
+    for said in [
+        format!("<td data-label=\"Total\" class=\"number\">{cost}</td>"),
+        format!("<td data-label=\"Total\" class=\"number\">{total}</td>"),
+        "has no price now".to_owned(),
+        "At all other times".to_owned(),
+    ] {
+        assert!(page.body.contains(&said), "no {said}: {}", page.body);
+    }
+    let preview = admin.get(&format!("{path}?preview=yes")).await;
+    for said in [
+        "They would cost",
+        "56 without a price now",
+        "largest changes first",
+    ] {
+        assert!(preview.body.contains(said), "no {said}: {}", preview.body);
+    }
+    let of_site = admin
+        .get(&format!("{path}?preview=yes&site={}", town.mall))
+        .await;
+    assert!(
+        of_site.body.contains("14 without a price now"),
+        "{}",
+        of_site.body
+    );
+
+    // Before anything is kept, too.
+    let trial = format!("energy=0.70&session={session}&do=simulate");
+    let tried = admin
+        .post("/tariffs", &format!("currency=EUR&{trial}"))
+        .await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.body);
+    assert!(
+        tried.body.contains("What the session would cost"),
+        "{}",
+        tried.body
+    );
+    let tried = admin.post(&format!("/tariffs/{id}/versions"), &trial).await;
+    assert!(tried.body.contains("nothing is saved"), "{}", tried.body);
+
+    for (query, status) in [
+        ("?version=9", StatusCode::NOT_FOUND),
+        ("?version=x", StatusCode::BAD_REQUEST),
+        ("?session=x", StatusCode::BAD_REQUEST),
+        (
+            "?session=00000000-0000-0000-0000-000000000000",
+            StatusCode::NOT_FOUND,
+        ),
+    ] {
+        assert_eq!(
+            admin.get(&format!("{path}{query}")).await.status,
+            status,
+            "{query}"
+        );
+    }
+    let assigned = admin
+        .post(
+            &format!("/tariffs/{id}/assignments"),
+            &format!("site={}", town.mall),
+        )
+        .await;
+    assert_eq!(assigned.status, StatusCode::SEE_OTHER);
+    let mall = portal
+        .signed_in("m@example.org", Role::Operator, &[town.mall])
+        .await;
+    assert_eq!(mall.get(&path).await.status, StatusCode::OK);
+    let foreign = mall.get(&format!("{path}?session={session}")).await;
+    assert_eq!(
+        foreign.status,
+        StatusCode::NOT_FOUND,
+        "a session of the harbour"
+    );
+    let seen = mall.get(&format!("{path}?preview=yes")).await;
+    assert!(
+        seen.body.contains("14 without a price now"),
+        "{}",
+        seen.body
+    );
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    assert_eq!(tariffs::versions(&mut db, id).await.unwrap().len(), 1);
+    assert!(
+        store::prices::newest(&mut db, &[session])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn ocpi_comes_in_and_goes_out_as_the_same_tariff() {
+    let portal = Portal::start().await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let ocpi = r#"{"country_code": "DE", "party_id": "ALL", "id": "16", "currency": "EUR",
+        "elements": [{"price_components": [{"type": "FLAT", "price": 2.50, "vat": 15.0, "step_size": 1}]},
+                     {"price_components": [{"type": "ENERGY", "price": 0.25, "vat": 10.0, "step_size": 1}],
+                      "restrictions": {"day_of_week": ["MONDAY"], "start_time": "09:00", "end_time": "18:00"}}],
+        "last_updated": "2019-02-03T17:00:00Z"}"#;
+    assert_eq!(admin.get("/tariffs/import").await.status, StatusCode::OK);
+    let form = format!("name=Imported&ocpi={}", encoded(ocpi));
+    let id = led_to(&admin.post("/tariffs/import", &form).await);
+    let page = admin.get(&format!("/tariffs/{id}")).await;
+    assert!(
+        page.body.contains("Monday 09:00–18:00: 0.25 EUR/kWh"),
+        "{}",
+        page.body
+    );
+    let path = format!("/tariffs/{id}/versions/1");
+    let out = admin.get(&format!("{path}/ocpi")).await;
+    assert_eq!(out.status, StatusCode::OK, "{}", out.body);
+    assert_eq!(
+        out.json()["elements"][0]["price_components"][0]["type"],
+        "FLAT"
+    );
+
+    // The file of another system, and back here.
+    let body = format!(
+        "--frontier\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nAgain\r\n--frontier\r\n\
+         Content-Disposition: form-data; name=\"file\"; filename=\"t.json\"\r\n\r\n{}\r\n--frontier--\r\n",
+        out.body
+    );
+    let media = Some("multipart/form-data; boundary=frontier");
+    let again = admin
+        .send(Method::POST, "/tariffs/import", media, Body::from(body))
+        .await;
+    let again = led_to(&again);
+    let first = admin.get(&format!("{path}/json")).await.json();
+    let second = admin
+        .get(&format!("/tariffs/{again}/versions/1/json"))
+        .await
+        .json();
+    assert_eq!(first["elements"], second["elements"]);
+
+    let wrong = ocpi.replace("\"FLAT\"", "\"GOLD\"");
+    for (form, field, says) in [
+        (
+            format!("name=&ocpi={}", encoded(ocpi)),
+            "name",
+            "is missing",
+        ),
+        (
+            "name=B".to_owned(),
+            "ocpi",
+            "expected a Tariff object of OCPI 2.2.1",
+        ),
+        (format!("name=B&ocpi={}", encoded("{")), "ocpi", "EOF"),
+        (
+            format!("name=B&ocpi={}", encoded(&wrong)),
+            "ocpi",
+            "/elements/0/price_components/0/type",
+        ),
+    ] {
+        let answer = admin.post("/tariffs/import", &form).await;
+        refused(&answer, says);
+        assert!(
+            answer.body.contains(&format!("id=\"e-{field}\"")),
+            "{}",
+            answer.body
+        );
+    }
 }

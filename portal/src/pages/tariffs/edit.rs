@@ -13,6 +13,7 @@ use super::{
     PATH, complain_of_name,
     draft::{self, Rule, Sort},
     entity, in_force, no_such_tariff, said,
+    simulate::{self, Receipt},
 };
 use crate::{
     AppState, Error, Result,
@@ -69,6 +70,8 @@ struct Editor {
     windows: Vec<Rule>,
     specials: Vec<Rule>,
     feeds: Vec<(String, String)>,
+    sessions: Vec<(String, String)>,
+    receipt: Option<Receipt>,
     /// A row as scripts add it.
     blank: Form,
     blank_rule: Rule,
@@ -139,6 +142,8 @@ impl Editor {
             week: drawn.and_then(|tariff| Week::of(&tariff, Kind::Energy)),
             windows: named(Sort::Window),
             specials: named(Sort::Special),
+            sessions: simulate::recent(db).await?,
+            receipt: None,
             blank: Form::filled(days.map(|day| (blank_rule.field("days"), day))),
             blank_rule,
             here,
@@ -223,10 +228,18 @@ pub async fn create(
         return html(&Editor::new(&mut db, frame, form, None, false).await?);
     }
     let is_json = form.value("as") == "json";
-    let name = form.line("name", 1..=100);
+    let is_trial = form.value("do") == "simulate";
+    let name = if is_trial {
+        String::new()
+    } else {
+        form.line("name", 1..=100)
+    };
     let content = content(&mut form, None);
     let valid_from = begins(&mut form).unwrap_or(now);
     if let (true, Some(content)) = (form.is_clean(), &content) {
+        if is_trial {
+            return tried(&mut db, frame, form, None, content, now).await;
+        }
         match tariffs::create(&mut db, &name, content.currency.code(), now).await {
             Ok(id) => {
                 let detail = json!({"name": name, "currency": content.currency.code()});
@@ -234,7 +247,7 @@ pub async fn create(
                 audit::record(&mut db, &entry).await?;
                 add_version(&mut db, &viewer, id, valid_from, content, now).await?;
                 db.commit().await?;
-                let said = format!("“{name}” was made. Say where it holds.");
+                let said = format!("“{name}” was made. Say where it holds, or simulate it first.");
                 return Ok(Flash::new(said).to(&app, &format!("{PATH}/{id}")));
             }
             Err(error) => complain_of_name(&mut form, error)?,
@@ -261,16 +274,20 @@ pub async fn create_version(
         return html(&Editor::new(&mut db, frame, form, Some(tariff), false).await?);
     }
     let is_json = form.value("as") == "json";
+    let is_trial = form.value("do") == "simulate";
     let mut content = content(&mut form, Some(&tariff));
     let valid_from = begins(&mut form).unwrap_or(now);
     // To the minute, as the form has it.
-    if valid_from < now - chrono::TimeDelta::minutes(1) {
+    if !is_trial && valid_from < now - chrono::TimeDelta::minutes(1) {
         let detail = "is in the past; expected now or later: what was charged has its prices";
         form.complain("valid_from", detail);
     }
     if let (true, Some(content)) = (form.is_clean(), content.as_mut()) {
         if !is_json {
             keep_extra(&mut db, id, content).await?;
+        }
+        if is_trial {
+            return tried(&mut db, frame, form, Some(tariff), content, now).await;
         }
         let number = add_version(&mut db, &viewer, id, valid_from.max(now), content, now).await?;
         db.commit().await?;
@@ -279,6 +296,26 @@ pub async fn create_version(
     }
     let page = Editor::new(&mut db, frame, form, Some(tariff), is_json).await?;
     again(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// The form again, and below it what the chosen session would cost.
+async fn tried(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    form: Form,
+    of: Option<tariffs::Tariff>,
+    content: &Tariff,
+    now: DateTime<Utc>,
+) -> Result<Response> {
+    let is_json = form.value("as") == "json";
+    let session = form.value("session").parse().ok();
+    let receipt = match session {
+        Some(session) => simulate::receipt(db, session, content, now).await?,
+        None => None,
+    };
+    let mut page = Editor::new(db, frame, form, of, is_json).await?;
+    page.receipt = receipt;
+    html(&page)
 }
 
 /// The tariff, if it can have another version.
