@@ -21,7 +21,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{cli, database::Database};
+use crate::{cli, database::Database, invoicing};
 
 pub use calendar::reach;
 
@@ -36,6 +36,9 @@ pub async fn run(config: &Config, command: &cli::Billing) -> anyhow::Result<()> 
         cli::Billing::Price(asked) => price(config, asked).await,
         cli::Billing::Feed(asked) => calendar::add_feed(config, asked).await,
         cli::Billing::Holidays(asked) => calendar::import_holidays(config, asked).await,
+        cli::Billing::Issue(asked) => invoicing::issue(config, asked).await,
+        cli::Billing::Verify => invoicing::verify(config).await,
+        cli::Billing::Export(asked) => invoicing::export(config, asked).await,
     }
 }
 

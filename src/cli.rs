@@ -41,6 +41,7 @@ Ctrl-C or SIGTERM ends in order: chargers are told to come back, what was begun 
     #[command(after_help = ONE_ROOM)]
     Portal,
     /// Run billing alone: prices, retention, rollups, mail; or do one of its works by hand
+    /// Run billing alone: prices, invoices, retention, rollups, mail; or do one of its works by hand
     #[command(after_help = ONE_ROOM)]
     Billing {
         /// What to do by hand; without it, run the room
@@ -91,6 +92,15 @@ pub enum Billing {
     Feed(AddFeed),
     /// Import the days of a holiday calendar
     Holidays(Holidays),
+    /// Issue the statements of a month, or draft them
+    Issue(Issue),
+    /// Prove that the books are whole: hashes, balances, numbers, totals
+    #[command(after_help = "\
+Reads only. It names the first thing that is wrong and ends with an error. The line `head` says where each chain stands:
+keep it elsewhere, and nobody can make up another.")]
+    Verify,
+    /// Write the postings of the ledger as CSV, for accountants
+    Export(Export),
 }
 
 /// `forecourt billing feed`
@@ -171,6 +181,53 @@ pub struct Price {
     /// Write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `forecourt billing issue`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt billing issue --month 2026-10                      every seller's statements
+  forecourt billing issue --month 2026-10 --entity \"Harbour Charging GmbH\" --draft
+  forecourt billing issue --month 2026-10 --customer \"Quay Logistics\"
+
+Billing issues them by itself a day after the month's end. A customer has one statement a month; asked for twice, it is
+issued once, and what came to light later is on the next one.")]
+pub struct Issue {
+    /// The month, which must be over in the seller's time zone
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: String,
+    /// Only this legal entity's, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub entity: Option<String>,
+    /// Only this customer's, by name or id; also one whose usage Lago invoices
+    #[arg(long, value_name = "NAME")]
+    pub customer: Option<String>,
+    /// Number and mail nothing: only write down what would be issued
+    #[arg(long)]
+    pub draft: bool,
+}
+
+/// `forecourt billing export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt billing export --entity \"Harbour Charging GmbH\" --from 2026-10-01 --to 2026-10-31 > october.csv
+
+Days are those of the legal entity's time zone, both included.")]
+pub struct Export {
+    /// The legal entity, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub entity: String,
+    /// The first day
+    #[arg(long, value_name = "DAY")]
+    pub from: String,
+    /// The last day
+    #[arg(long, value_name = "DAY")]
+    pub to: String,
+    /// Into this file instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
 }
 
 /// What can be done with stations.

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod database;
 mod demo;
+mod invoicing;
 mod up;
 
 use std::process::ExitCode;

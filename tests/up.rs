@@ -314,10 +314,35 @@ fn wrong_input_is_named_and_changes_nothing() {
             &["api-key", "create", "--name", "x", "--scopes", "write"],
             "read, control",
         ),
+        (
+            &["billing", "issue", "--month", "October"],
+            "expected a month such as 2026-10",
+        ),
+        (
+            &[
+                "billing", "issue", "--month", "2026-10", "--entity", "Nobody",
+            ],
+            "name or id of a legal entity",
+        ),
+        (
+            &[
+                "billing",
+                "export",
+                "--entity",
+                "Nobody",
+                "--from",
+                "2026-10-01",
+                "--to",
+                "2026-10-31",
+            ],
+            "name or id of a legal entity",
+        ),
     ] {
         let error = complained(&here.run(arguments));
         assert!(error.contains(expected), "{arguments:?}: {error}");
     }
+    let books = said(&here.run(&["billing", "verify"]));
+    assert!(books.contains("there are no books"), "{books}");
     // The person of the refused command above was not half made.
     assert!(
         here.run(&["user", "create", "--email", "a@b.org", "--role", "admin"])

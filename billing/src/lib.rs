@@ -1,14 +1,20 @@
 //! Money, and the upkeep that goes with it: retention, rollups and the mail outbox. It meets the other rooms in the
-//! database only. Tariffs and prices are pure, and the portal may use them as a library; `pricing` applies them to what is
-//! stored. Invoices are not here yet.
+//! database only. Tariffs, prices, and what an invoice says are pure, and the portal may use them as a library; `pricing`
+//! and `invoice` apply them to what is stored.
 
+pub mod books;
+pub mod export;
 pub mod feeds;
+pub mod invoice;
 pub mod jobs;
 pub mod ocpi;
+pub mod pdf;
 pub mod price;
 pub mod pricing;
+pub mod requests;
 pub mod serial;
 pub mod tariff;
+pub mod verify;
 
 use service::{clock::Clock, config::Retention, mail::Mailer, shutdown::Shutdown};
 use store::Pool;
@@ -29,5 +35,6 @@ pub async fn run(options: Options, pool: Pool, mailer: Mailer, clock: Clock, shu
         jobs::outbox::send_until_shutdown(&pool, &mailer, &clock, &shutdown),
         jobs::upkeep_until_shutdown(&options, &pool, &clock, &shutdown),
         pricing::until_shutdown(&pool, &clock, &shutdown),
+        requests::work_until_shutdown(&pool, &clock, &shutdown),
     );
 }

@@ -34,6 +34,19 @@ revoke update, delete on tariff_versions, session_tariffs, session_prices from f
 revoke all on function release_price(uuid, text, timestamptz) from public;
 grant execute on function release_price(uuid, text, timestamptz) to forecourt_portal;
 
+-- What is booked is booked: billing adds to it, and no room changes or takes away. Whole years are forgotten by
+-- purge_vouchers(), which looks at the dates itself.
+revoke insert, update, delete on invoices, invoice_sessions, invoice_lines, invoice_documents, invoice_events,
+    invoiced_sessions, invoice_drafts, payments, number_series, ledger_accounts, ledger_entries, ledger_postings,
+    ledger_heads, ledger_anchors, voucher_purges, voucher_retention, legal_holds, billing_requests from forecourt_csms;
+revoke update, delete on invoices, invoice_sessions, invoice_lines, invoice_documents, invoice_events, payments,
+    ledger_entries, ledger_postings, ledger_anchors, voucher_purges, voucher_retention from forecourt_billing;
+revoke insert, delete on number_series, ledger_heads, ledger_accounts, voucher_retention from forecourt_billing;
+revoke insert on voucher_purges from forecourt_billing;
+revoke all on function purge_vouchers(uuid, text, integer, timestamptz) from public;
+grant execute on function purge_vouchers(uuid, text, integer, timestamptz) to forecourt_billing;
+grant insert on billing_requests to forecourt_portal;
+
 -- The second wall: without a scope the portal's role sees no row that belongs to a site.
 -- `forecourt.sites` is '*' (all), or a list of site ids; set per transaction by store::Scope.
 create or replace function scope_allows(site uuid) returns boolean
@@ -49,6 +62,17 @@ create or replace function scope_allows_station(station uuid) returns boolean
 language sql stable parallel safe as $$
     select coalesce(current_setting('forecourt.sites', true), '') = '*'
         or exists (select from stations s where s.id = station and scope_allows(s.site_id))
+$$;
+
+-- Of what is about several sites, a reader of some sees what is about those alone; '*' sees what is about none, too.
+create or replace function scope_allows_all(sites uuid[]) returns boolean
+language sql stable parallel safe as $$
+    select case coalesce(current_setting('forecourt.sites', true), '')
+        when '*' then true
+        when '' then false
+        else cardinality(sites) > 0
+            and sites <@ string_to_array(current_setting('forecourt.sites', true), ',')::uuid[]
+    end
 $$;
 
 set client_min_messages = warning;
@@ -67,6 +91,26 @@ begin
         execute format('drop policy if exists scoped on %I', t);
         execute format('create policy scoped on %I to forecourt_portal using (%s)', t,
             case when t = any (by_site) then 'scope_allows(site_id)' else 'scope_allows_station(station_id)' end);
+    end loop;
+    -- Invoices, and what hangs on one.
+    foreach t in array array['invoices', 'invoice_sessions', 'invoice_lines', 'invoice_documents', 'invoice_events',
+                             'payments'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('drop policy if exists rooms on %I', t);
+        execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
+        execute format('drop policy if exists scoped on %I', t);
+        execute format('create policy scoped on %I for select to forecourt_portal using (%s)', t,
+            case t when 'invoices' then 'scope_allows_all(site_ids)'
+                   else 'exists (select from invoices i where i.id = invoice_id)' end);
+    end loop;
+    -- The books are for readers of everything.
+    foreach t in array array['ledger_entries', 'ledger_postings', 'ledger_heads', 'ledger_anchors', 'invoice_drafts',
+                             'invoiced_sessions', 'billing_requests', 'legal_holds', 'voucher_purges'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('drop policy if exists rooms on %I', t);
+        execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
+        execute format('drop policy if exists scoped on %I', t);
+        execute format('create policy scoped on %I to forecourt_portal using (scope_allows(null))', t);
     end loop;
     -- A partition read by its own name would pass by the policies of its parent. (For the same reason the csms can COPY
     -- into one, which Postgres refuses where there are policies.)

@@ -9,6 +9,7 @@ mod history;
 pub mod ledger;
 pub mod physics;
 pub mod run;
+pub mod smtp;
 pub mod socket;
 pub mod station;
 pub mod swarm;

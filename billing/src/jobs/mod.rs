@@ -1,6 +1,7 @@
 //! Regular work, each kind in its own file: a function of the database and the time. This file knows when each is due
 //! and sees to it that only one process does it.
 
+pub mod invoices;
 pub mod outbox;
 pub mod prices;
 pub mod retention;
@@ -28,11 +29,21 @@ pub enum Job {
     Retention,
     /// Prices that others make.
     Prices,
+    /// Statements, corrections, files and mails, what is overdue, anchors of the books.
+    Invoices,
+    /// Forgetting vouchers whose time is over.
+    Vouchers,
 }
 
 impl Job {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Rollups, Self::Retention, Self::Prices];
+    pub const ALL: [Self; 5] = [
+        Self::Rollups,
+        Self::Retention,
+        Self::Prices,
+        Self::Invoices,
+        Self::Vouchers,
+    ];
 
     /// As in `job_runs`.
     pub fn kind(self) -> &'static str {
@@ -40,20 +51,24 @@ impl Job {
             Self::Rollups => "rollups",
             Self::Retention => "retention",
             Self::Prices => "prices",
+            Self::Invoices => "invoices",
+            Self::Vouchers => "vouchers",
         }
     }
 
     fn every(self) -> TimeDelta {
         match self {
             Self::Rollups => TimeDelta::minutes(5),
-            Self::Retention => TimeDelta::days(1),
             // Each feed says itself when it is due.
             Self::Prices => TimeDelta::minutes(5),
+            Self::Retention | Self::Vouchers => TimeDelta::days(1),
+            Self::Invoices => TimeDelta::minutes(15),
         }
     }
 
     async fn run(
         self,
+        pool: &Pool,
         db: &mut Connection,
         options: &Options,
         last: Option<DateTime<Utc>>,
@@ -63,6 +78,9 @@ impl Job {
             Self::Rollups => rollups::run(db, last, now).await,
             Self::Retention => retention::run(db, options.retention, now).await,
             Self::Prices => prices::run(db, &options.feeds, now).await,
+            // These take transactions of their own.
+            Self::Invoices => invoices::run(pool, last, now).await,
+            Self::Vouchers => invoices::forget(pool, now).await,
         }
     }
 }
@@ -95,12 +113,17 @@ pub async fn run_due(options: &Options, pool: &Pool, now: DateTime<Utc>) -> stor
     if !job_runs::take_turn(&mut db).await? {
         return Ok(());
     }
-    let result = run_each(options, &mut db, now).await;
+    let result = run_each(options, pool, &mut db, now).await;
     job_runs::end_turn(&mut db).await?;
     result
 }
 
-async fn run_each(options: &Options, db: &mut Connection, now: DateTime<Utc>) -> store::Result<()> {
+async fn run_each(
+    options: &Options,
+    pool: &Pool,
+    db: &mut Connection,
+    now: DateTime<Utc>,
+) -> store::Result<()> {
     for job in Job::ALL {
         let run = job_runs::last(db, job.kind()).await?;
         let due = run.as_ref().and_then(|run| run.next_run_at);
@@ -108,7 +131,7 @@ async fn run_each(options: &Options, db: &mut Connection, now: DateTime<Utc>) ->
             continue;
         }
         let last = run.and_then(|run| run.last_run_at);
-        match job.run(db, options, last, now).await {
+        match job.run(pool, db, options, last, now).await {
             Ok(detail) => {
                 tracing::debug!(job.kind = job.kind(), detail, "done");
                 job_runs::succeeded(db, job.kind(), now, now + job.every(), &detail).await?;

@@ -1,16 +1,20 @@
 //! Sends the mail that waits in the outbox. Mail that the server refuses for good is given up; all other failures are
-//! tried again, ever more slowly, until the mail is no longer worth sending.
+//! tried again, ever more slowly, until the mail is no longer worth sending. While there is no talking to the server, a few
+//! mails knock and the others wait: a thousand that wait cost no more than one.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use service::{
     clock::Clock,
-    mail::{Mail, Mailer, SendError},
+    mail::{File, Mail, Mailer, SendError},
     shutdown::Shutdown,
 };
 use store::{
-    Pool,
+    Connection, Pool,
+    audit::Actor,
+    invoices,
     outbox::{self, Waiting},
 };
 use tokio::task::JoinSet;
@@ -58,10 +62,17 @@ pub async fn send_due(pool: &Pool, mailer: &Mailer, now: DateTime<Utc>) -> store
     let mut db = pool.acquire().await?;
     let waiting = outbox::claim(&mut db, BATCH, LEASE, now).await?;
     let claimed = waiting.len();
+    let mut seen = Seen::default();
     let mut sending = JoinSet::new();
+    let (late, waiting): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|mail| now > mail.give_up_at);
     for mail in waiting {
         let mailer = mailer.clone();
-        sending.spawn(async move { (send(&mailer, &mail, now).await, mail) });
+        sending.spawn(async move { (send(&mailer, &mail).await, mail) });
+    }
+    for mail in late {
+        outbox::not_sent(&mut db, mail.id, None, "not sent in time").await?;
+        note(&mut db, &mail, "mail_failed", None, now).await?;
     }
     while let Some(sent) = sending.join_next().await {
         let Ok((result, mail)) = sent else {
@@ -72,28 +83,88 @@ pub async fn send_due(pool: &Pool, mailer: &Mailer, now: DateTime<Utc>) -> store
             Ok(()) => {
                 metrics::counter!("forecourt_mails_sent_total").increment(1);
                 outbox::sent(&mut db, mail.id, now).await?;
+                note(&mut db, &mail, "mailed", None, now).await?;
+                seen.answered = true;
             }
             Err(error) => {
                 let again = next_try(&mail, &error, now);
+                seen.note(&error, again);
                 metrics::counter!("forecourt_mails_failed_total").increment(1);
                 tracing::warn!(mail.id = %mail.id, %error, given_up = again.is_none(), "mail not sent");
                 outbox::not_sent(&mut db, mail.id, again, &error.to_string()).await?;
+                if again.is_none() {
+                    note(&mut db, &mail, "mail_failed", Some(&error), now).await?;
+                }
             }
         }
+    }
+    if let Some((until, why)) = seen.away() {
+        outbox::put_off(&mut db, until.unwrap_or(now + FIRST_PAUSE), &why, now).await?;
     }
     Ok(u64::try_from(claimed).unwrap_or(u64::MAX))
 }
 
-async fn send(mailer: &Mailer, mail: &Waiting, now: DateTime<Utc>) -> Result<(), SendError> {
-    if now > mail.give_up_at {
-        return Err(SendError::Later("too late".to_owned()));
+/// What a batch learned of the mail server.
+#[derive(Debug, Default)]
+struct Seen {
+    /// It said something to one of them.
+    answered: bool,
+    /// Why it said nothing to one of them, and when that one tries again.
+    away: Option<(Option<DateTime<Utc>>, String)>,
+}
+
+impl Seen {
+    fn note(&mut self, error: &SendError, again: Option<DateTime<Utc>>) {
+        match error {
+            SendError::Later(_) | SendError::Refused(_) => self.answered = true,
+            SendError::Away(_) | SendError::NotConfigured => {
+                let earlier = self.away.take().and_then(|(at, _)| at);
+                let first = again.into_iter().chain(earlier).min();
+                self.away = Some((first, error.to_string()));
+            }
+        }
     }
+
+    /// If it said nothing to anybody: until when it is left alone, and why.
+    fn away(self) -> Option<(Option<DateTime<Utc>>, String)> {
+        self.away.filter(|_| !self.answered)
+    }
+}
+
+/// Tells the log of the document that a mail carries.
+async fn note(
+    db: &mut Connection,
+    mail: &Waiting,
+    what: &str,
+    error: Option<&SendError>,
+    now: DateTime<Utc>,
+) -> store::Result<()> {
+    let Some(document) = &mail.document else {
+        return Ok(());
+    };
+    let detail = match error {
+        None => json!({ "to": mail.recipient }),
+        Some(error) => json!({ "to": mail.recipient, "why": error.to_string() }),
+    };
+    invoices::note(db, document.invoice_id, what, Actor::System, &detail, now).await
+}
+
+async fn send(mailer: &Mailer, mail: &Waiting) -> Result<(), SendError> {
     mailer
         .send(Mail {
             to: mail.recipient.clone(),
             subject: mail.subject.clone(),
             text: mail.text.clone(),
             html: mail.html.clone(),
+            files: mail
+                .document
+                .iter()
+                .map(|document| File {
+                    name: format!("{}.pdf", document.number),
+                    media_type: "application/pdf".to_owned(),
+                    content: document.pdf.clone(),
+                })
+                .collect(),
         })
         .await
 }
@@ -104,7 +175,9 @@ fn next_try(mail: &Waiting, error: &SendError, now: DateTime<Utc>) -> Option<Dat
         return None;
     }
     let doublings = u32::try_from(mail.tries.clamp(1, 12) - 1).unwrap_or(0);
-    let pause = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
+    // What is not worth much longer is tried more often: a sign-in code each minute.
+    let longest = ((mail.give_up_at - mail.created_at) / 10).min(LONGEST_PAUSE);
+    let pause = (FIRST_PAUSE * 2_i32.pow(doublings)).min(longest.max(FIRST_PAUSE));
     Some(now + pause).filter(|again| *again <= mail.give_up_at)
 }
 
@@ -126,7 +199,9 @@ mod tests {
             text: String::new(),
             html: None,
             tries,
+            created_at: at("2026-01-01T00:00:00Z"),
             give_up_at: at("2026-01-01T01:00:00Z"),
+            document: None,
         }
     }
 
@@ -138,7 +213,7 @@ mod tests {
             |tries| next_try(&waiting(tries), &later, now).map(|again| (again - now).num_seconds());
         assert_eq!(
             [pause(1), pause(2), pause(3), pause(40)],
-            [Some(5), Some(10), Some(20), Some(900)]
+            [Some(5), Some(10), Some(20), Some(360)]
         );
         let almost_over = at("2026-01-01T00:59:58Z");
         assert_eq!(next_try(&waiting(1), &later, almost_over), None);
@@ -154,6 +229,7 @@ mod tests {
             text: "123456",
             html: None,
             give_up_at: at("2026-01-01T00:10:00Z"),
+            invoice_id: None,
         };
         let mut connection = db.pool.acquire().await.unwrap();
         outbox::queue(&mut connection, &mail, at("2026-01-01T00:00:00Z"))

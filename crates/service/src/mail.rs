@@ -9,7 +9,7 @@ use std::{
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart},
+    message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
     transport::smtp,
 };
 
@@ -17,7 +17,8 @@ use crate::config;
 
 /// A demo keeps this many mails.
 const KEPT: usize = 100;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A mail with all that it carries is taken in this time, or the server is away.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A mail to one person, as text and optionally as HTML too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,19 @@ pub struct Mail {
     pub text: String,
     /// The same for readers that show HTML.
     pub html: Option<String>,
+    /// What it carries.
+    pub files: Vec<File>,
+}
+
+/// A file that a mail carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Under which it is saved.
+    pub name: String,
+    /// `application/pdf`, …
+    pub media_type: String,
+    /// What is in it.
+    pub content: Vec<u8>,
 }
 
 /// Why a mail was not sent.
@@ -43,9 +57,12 @@ pub enum SendError {
     /// It will never work: a bad address, or the server refused for good (5xx).
     #[error("mail refused: {0}")]
     Refused(String),
-    /// It may work later: the server is away or busy (4xx).
+    /// It may work later: the server did not take this one now (4xx).
     #[error("mail not sent yet: {0}")]
     Later(String),
+    /// No mail can be sent now: there is no talking to the server.
+    #[error("the mail server is away: {0}")]
+    Away(String),
 }
 
 /// Sends mail. Clones share the connections, or the demo's mailbox.
@@ -53,6 +70,7 @@ pub enum SendError {
 pub struct Mailer {
     from: Mailbox,
     way: Way,
+    patience: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +86,18 @@ impl Mailer {
     /// # Errors
     /// What is wrong with `SMTP_URL` or `MAIL_FROM`.
     pub fn new(settings: &config::Mail, demo: bool) -> Result<Self, String> {
+        Self::with_patience(settings, demo, PATIENCE)
+    }
+
+    /// As [`Mailer::new`]; a server that says nothing for so long is away.
+    ///
+    /// # Errors
+    /// What is wrong with `SMTP_URL` or `MAIL_FROM`.
+    pub fn with_patience(
+        settings: &config::Mail,
+        demo: bool,
+        patience: Duration,
+    ) -> Result<Self, String> {
         let from = settings
             .from
             .parse()
@@ -78,11 +108,15 @@ impl Mailer {
             Some(url) => Way::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| format!("SMTP_URL: {error}"))?
-                    .timeout(Some(PATIENCE))
+                    .timeout(Some(patience))
                     .build(),
             ),
         };
-        Ok(Self { from, way })
+        Ok(Self {
+            from,
+            way,
+            patience,
+        })
     }
 
     /// Sends one mail; when this returns, the server has taken it.
@@ -99,11 +133,16 @@ impl Mailer {
                 Ok(())
             }
             Way::Smtp(transport) => {
-                transport
-                    .send(self.message(mail)?)
-                    .await
-                    .map_err(sort_out)?;
-                Ok(())
+                // lettre's own time-out is for connecting alone: a server that then says nothing would be waited for
+                // without end.
+                let sending = transport.send(self.message(mail)?);
+                match tokio::time::timeout(self.patience, sending).await {
+                    Ok(sent) => sent.map(|_| ()).map_err(sort_out),
+                    Err(_) => Err(SendError::Away(format!(
+                        "it did not take a mail within {:?}",
+                        self.patience
+                    ))),
+                }
             }
         }
     }
@@ -130,11 +169,25 @@ impl Mailer {
             .to(to)
             .subject(mail.subject)
             .message_id(None);
-        match mail.html {
-            Some(html) => message.multipart(MultiPart::alternative_plain_html(mail.text, html)),
-            None => message
-                .header(lettre::message::header::ContentType::TEXT_PLAIN)
-                .body(mail.text),
+        if mail.files.is_empty() {
+            match mail.html {
+                Some(html) => message.multipart(MultiPart::alternative_plain_html(mail.text, html)),
+                None => message.header(ContentType::TEXT_PLAIN).body(mail.text),
+            }
+        } else {
+            let text = match mail.html {
+                Some(html) => {
+                    MultiPart::mixed().multipart(MultiPart::alternative_plain_html(mail.text, html))
+                }
+                None => MultiPart::mixed().singlepart(SinglePart::plain(mail.text)),
+            };
+            let mut parts = text;
+            for file in mail.files {
+                let media =
+                    ContentType::parse(&file.media_type).map_err(|error| refused(&error))?;
+                parts = parts.singlepart(Attachment::new(file.name).body(file.content, media));
+            }
+            message.multipart(parts)
         }
         .map_err(|error| refused(&error))
     }
@@ -148,9 +201,25 @@ pub fn is_address(text: &str) -> bool {
 fn sort_out(error: smtp::Error) -> SendError {
     if error.is_permanent() {
         SendError::Refused(error.to_string())
-    } else {
+    } else if error.is_transient() {
         SendError::Later(error.to_string())
+    } else {
+        SendError::Away(with_cause(&error))
     }
+}
+
+/// lettre says "Connection error"; what kind of one is in its cause.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let words = next.to_string();
+        if !told.ends_with(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = next.source();
+    }
+    told
 }
 
 #[cfg(test)]
@@ -167,6 +236,7 @@ mod tests {
             subject: "Grüße".to_owned(),
             text: "Your code is 123456.\n".to_owned(),
             html: None,
+            files: Vec::new(),
         }
     }
 
@@ -227,6 +297,40 @@ mod tests {
         assert!(told.contains("Message-ID:"), "{told}");
         assert!(told.contains("Your code is 123456."), "{told}");
         assert_eq!(mailer.mailbox(), None);
+    }
+
+    #[tokio::test]
+    async fn a_mail_may_carry_a_file() {
+        let (url, told) = server("250 ok").await;
+        let mailer = Mailer::new(&settings(Some(url)), false).unwrap();
+        let file = File {
+            name: "F1-000001.pdf".to_owned(),
+            media_type: "application/pdf".to_owned(),
+            content: b"%PDF-1.7\xff".to_vec(),
+        };
+        let carrying = Mail {
+            files: vec![file],
+            ..mail()
+        };
+        mailer.send(carrying).await.unwrap();
+        let told = told.await.unwrap();
+        assert!(told.contains("multipart/mixed"), "{told}");
+        assert!(told.contains("Content-Type: application/pdf"), "{told}");
+        assert!(told.contains("filename=\"F1-000001.pdf\""), "{told}");
+        assert!(told.contains("JVBERi0xLjf/"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_no_fault_of_the_mail() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let error = Mailer::new(&settings(Some(url)), false)
+            .unwrap()
+            .send(mail())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, SendError::Away(_)), "{error}");
     }
 
     #[tokio::test]

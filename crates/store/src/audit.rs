@@ -39,7 +39,7 @@ impl Actor {
         }
     }
 
-    fn parse(kind: &str, id: Option<Uuid>) -> Option<Self> {
+    pub(crate) fn parse(kind: &str, id: Option<Uuid>) -> Option<Self> {
         match (kind, id) {
             ("user", Some(id)) => Some(Actor::User(id)),
             ("api_key", Some(id)) => Some(Actor::ApiKey(id)),

@@ -50,6 +50,33 @@ pub async fn activity(db: &mut PgConnection) -> crate::Result<Vec<String>> {
     .await?)
 }
 
+/// The rows of a table as they were.
+#[derive(Debug)]
+pub struct Kept {
+    pool: crate::Pool,
+    table: String,
+}
+
+impl Kept {
+    /// Puts them back, whatever was done to them.
+    ///
+    /// # Panics
+    /// When the database is gone.
+    pub async fn restore(self) {
+        let table = self.table;
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(
+            &mut db,
+            format!(
+                "alter table {table} disable trigger all;
+                 delete from {table}; insert into {table} select * from kept_{table};
+                 alter table {table} enable trigger all"
+            ),
+        )
+        .await;
+    }
+}
+
 impl TestDb {
     /// Takes the table; whoever asks for it waits.
     ///
@@ -238,6 +265,58 @@ impl TestDb {
             .await
             .expect_err("a changed price")
             .to_string()
+    }
+
+    /// Changes rows of a table that refuses it, as only the database's owner can, with the triggers away: `set` where
+    /// `which`. Answers how many.
+    ///
+    /// # Panics
+    /// When there is no such table or column.
+    pub async fn tamper(&self, table: &str, set: &str, which: &str) -> u64 {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(&mut db, format!("alter table {table} disable trigger all")).await;
+        let done = sqlx::query(AssertSqlSafe(format!(
+            "update {table} set {set} where {which}"
+        )))
+        .execute(&mut *db)
+        .await
+        .expect("change the rows");
+        execute(&mut db, format!("alter table {table} enable trigger all")).await;
+        done.rows_affected()
+    }
+
+    /// Takes rows away as [`Self::tamper`] changes them.
+    ///
+    /// # Panics
+    /// When there is no such table or column.
+    pub async fn snatch(&self, table: &str, which: &str) -> u64 {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(&mut db, format!("alter table {table} disable trigger all")).await;
+        let done = sqlx::query(AssertSqlSafe(format!("delete from {table} where {which}")))
+            .execute(&mut *db)
+            .await
+            .expect("take the rows away");
+        execute(&mut db, format!("alter table {table} enable trigger all")).await;
+        done.rows_affected()
+    }
+
+    /// Remembers the rows of a table, to put them back.
+    ///
+    /// # Panics
+    /// When there is no such table.
+    pub async fn keep(&self, table: &str) -> Kept {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        execute(
+            &mut db,
+            format!(
+                "drop table if exists kept_{table}; create table kept_{table} as table {table}"
+            ),
+        )
+        .await;
+        Kept {
+            pool: self.pool.clone(),
+            table: table.to_owned(),
+        }
     }
 
     /// Whether the station has a socket, as the rows say.

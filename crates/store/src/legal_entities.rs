@@ -1,6 +1,7 @@
 //! Legal entities: who sells the energy, and how its invoices are reckoned and printed. What it issued is in `invoices`.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -136,6 +137,57 @@ pub async fn logo(db: &mut PgConnection, id: Uuid) -> Result<Option<Vec<u8>>> {
     )
 }
 
+/// How an entity issues its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuing {
+    /// In which its months and days begin; a site's times are shown in the site's.
+    pub time_zone: Tz,
+    /// What its numbers begin with: one to eight capital letters and digits; unique.
+    pub prefix: String,
+    /// Whether the statements of a month are issued by themselves when it is over.
+    pub monthly: bool,
+}
+
+/// How an entity issues.
+pub async fn issuing(db: &mut PgConnection, id: Uuid) -> Result<Option<Issuing>> {
+    sqlx::query!(
+        "select time_zone, number_prefix, issues_monthly from legal_entities where id = $1",
+        id
+    )
+    .fetch_optional(db)
+    .await?
+    .map(|row| {
+        Ok(Issuing {
+            time_zone: row.time_zone.parse().map_err(|_| Error::Corrupt {
+                table: "legal_entities",
+                column: "time_zone",
+                row: id.to_string(),
+                value: row.time_zone.clone(),
+            })?,
+            prefix: row.number_prefix,
+            monthly: row.issues_monthly,
+        })
+    })
+    .transpose()
+}
+
+/// Sets how an entity issues. The prefix stays once a document has been issued; false then, if it would change, and if
+/// there is no entity of this id. [`Error::Conflict`] `legal_entities_number_prefix_key` if another has the prefix,
+/// `legal_entities_number_prefix_check` on one that cannot be.
+pub async fn set_issuing(db: &mut PgConnection, id: Uuid, issuing: &Issuing) -> Result<bool> {
+    let done = sqlx::query!(
+        "update legal_entities set time_zone = $2, number_prefix = $3, issues_monthly = $4
+         where id = $1 and (number_prefix = $3 or not exists (select from invoices where legal_entity_id = $1))",
+        id,
+        issuing.time_zone.name(),
+        issuing.prefix,
+        issuing.monthly
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// Every legal entity, by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<LegalEntity>> {
     sqlx::query_as!(
@@ -179,6 +231,17 @@ pub async fn of_site(db: &mut PgConnection, site_id: Uuid) -> Result<Option<Uuid
             .await?
             .flatten(),
     )
+}
+
+/// Who sells at the site of a session.
+pub async fn of_session(db: &mut PgConnection, session: Uuid) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select t.legal_entity_id from charging_sessions s join sites t on t.id = s.site_id where s.id = $1",
+        session
+    )
+    .fetch_optional(db)
+    .await?
+    .flatten())
 }
 
 /// Says who sells at the site from now on (`None`: nobody invoices there); false if there is no such site.
@@ -291,6 +354,14 @@ mod tests {
         assert_eq!((found.fields, found.has_logo), (changed, true));
         assert_eq!(logo(&mut db, id).await.unwrap(), Some(b"png".to_vec()));
         assert!(!update(&mut db, Uuid::nil(), &harbour()).await.unwrap());
+
+        let issuing = Issuing {
+            time_zone: chrono_tz::Europe::Berlin,
+            prefix: "HC".to_owned(),
+            monthly: false,
+        };
+        assert!(set_issuing(&mut db, id, &issuing).await.unwrap());
+        assert_eq!(super::issuing(&mut db, id).await.unwrap(), Some(issuing));
     }
 
     #[tokio::test]

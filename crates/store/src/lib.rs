@@ -6,6 +6,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod bell;
+pub mod billing_requests;
 pub mod charges;
 pub mod commands;
 pub mod connectors;
@@ -23,7 +24,9 @@ pub mod holidays;
 pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
+pub mod invoices;
 pub mod job_runs;
+pub mod ledger;
 pub mod legal_entities;
 pub mod lookup;
 pub mod messages;
@@ -31,6 +34,7 @@ pub mod money;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
+pub mod payments;
 pub mod people;
 pub mod pool;
 pub mod presence;
@@ -46,6 +50,8 @@ pub mod rollups;
 pub mod scope;
 pub mod secrets;
 pub mod sessions;
+#[cfg(any(test, feature = "testing"))]
+pub mod shop;
 pub mod sign_in;
 pub mod sites;
 pub mod stations;
@@ -56,6 +62,7 @@ pub mod tariffs;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transactions;
+pub mod vouchers;
 
 pub use cursor::Cursor;
 pub use error::{Error, Result};

@@ -20,6 +20,8 @@ pub struct NewMail<'a> {
     pub html: Option<&'a str>,
     /// After this it is not worth sending.
     pub give_up_at: DateTime<Utc>,
+    /// The document that it carries.
+    pub invoice_id: Option<Uuid>,
 }
 
 /// A mail that was claimed.
@@ -35,52 +37,163 @@ pub struct Waiting {
     pub text: String,
     /// The same as HTML.
     pub html: Option<String>,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed or put off, this time included.
     pub tries: i32,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
     /// After this it is not worth sending.
     pub give_up_at: DateTime<Utc>,
+    /// The document that it carries: its id, number and PDF.
+    pub document: Option<Document>,
+}
+
+/// What a mail carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The invoice or credit note.
+    pub invoice_id: Uuid,
+    /// As printed.
+    pub number: String,
+    /// The file.
+    pub pdf: Vec<u8>,
 }
 
 /// Queues a mail, to be sent at once.
 pub async fn queue(db: &mut PgConnection, mail: &NewMail<'_>, now: DateTime<Utc>) -> Result<Uuid> {
     let id = ids::new_id(now);
     sqlx::query!(
-        "insert into mail_outbox (id, recipient, subject, body_text, body_html, created_at, next_try_at, give_up_at)
-         values ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "insert into mail_outbox
+           (id, recipient, subject, body_text, body_html, created_at, next_try_at, give_up_at, invoice_id)
+         values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         id,
         mail.recipient,
         mail.subject,
         mail.text,
         mail.html,
         now,
-        mail.give_up_at
+        mail.give_up_at,
+        mail.invoice_id
     )
     .execute(db)
     .await?;
     Ok(id)
 }
 
-/// Claims at most `limit` mails that are due, the oldest first. Nobody else gets them before `lease` is over; a worker
-/// that dies leaves them to be claimed again.
+/// Claims at most `limit` mails that are due. What is worth sending for a short time only goes before what can wait, and
+/// what was tried less before what was tried more. Nobody else gets them before `lease` is over; a worker that dies leaves
+/// them to be claimed again.
 pub async fn claim(
     db: &mut PgConnection,
     limit: i64,
     lease: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Vec<Waiting>> {
-    Ok(sqlx::query_as!(
-        Waiting,
-        "update mail_outbox set next_try_at = $3, tries = tries + 1
-         where id in (
-           select id from mail_outbox
-           where sent_at is null and not gave_up and next_try_at <= $2
-           order by next_try_at limit $1 for update skip locked)
-         returning id, recipient, subject, body_text as text, body_html as html, tries, give_up_at",
+    let rows = sqlx::query!(
+        r#"with claimed as (
+             update mail_outbox set next_try_at = $3, tries = tries + 1
+             where id in (
+               select id from mail_outbox
+               where sent_at is null and not gave_up and next_try_at <= $2
+               order by give_up_at - created_at > interval '1 hour', tries, next_try_at, id
+               limit $1 for update skip locked)
+             returning id, recipient, subject, body_text, body_html, tries, created_at, give_up_at, invoice_id)
+           select c.id, c.recipient, c.subject, c.body_text as text, c.body_html as html, c.tries, c.created_at,
+                  c.give_up_at, i.id as "invoice_id?", i.number as "number?", d.pdf as "pdf?"
+           from claimed c
+           left join invoices i on i.id = c.invoice_id
+           left join invoice_documents d on d.invoice_id = c.invoice_id
+           order by c.id"#,
         limit,
         now,
         now + lease
     )
     .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Waiting {
+            id: row.id,
+            recipient: row.recipient,
+            subject: row.subject,
+            text: row.text,
+            html: row.html,
+            tries: row.tries,
+            created_at: row.created_at,
+            give_up_at: row.give_up_at,
+            document: row.invoice_id.zip(row.number).zip(row.pdf).map(
+                |((invoice_id, number), pdf)| Document {
+                    invoice_id,
+                    number,
+                    pdf,
+                },
+            ),
+        })
+        .collect())
+}
+
+/// Nothing is worth trying before `until`: the mail server is away. Puts off all that is due at `now`, as if it had been
+/// tried (whoever knocks next then waits longer); answers how many.
+/// What would be worth nothing by then is tried once more, to be given up.
+pub async fn put_off(
+    db: &mut PgConnection,
+    until: DateTime<Utc>,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let done = sqlx::query!(
+        "update mail_outbox set next_try_at = $2, last_error = $3, tries = tries + 1
+         where sent_at is null and not gave_up and next_try_at <= $1",
+        now,
+        until,
+        why
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// When the next mail is due, of those that wait.
+pub async fn next_due(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar!(
+        "select min(next_try_at) from mail_outbox where sent_at is null and not gave_up"
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// How many mails stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// To be sent.
+    pub waiting: i64,
+    /// Taken by the mail server.
+    pub sent: i64,
+    /// Not worth sending any more, or refused for good.
+    pub gave_up: i64,
+}
+
+/// How many mails stand where.
+pub async fn counts(db: &mut PgConnection) -> Result<Counts> {
+    Ok(sqlx::query_as!(
+        Counts,
+        r#"select count(*) filter (where sent_at is null and not gave_up) as "waiting!",
+                  count(*) filter (where sent_at is not null) as "sent!",
+                  count(*) filter (where gave_up) as "gave_up!"
+           from mail_outbox"#
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Whether the mail server could not be talked to when it was last tried, with mail that still waits: what people are told
+/// who wait for a code. It says nothing of any one mail, so that nobody learns whose address is known.
+pub async fn server_is_away(db: &mut PgConnection) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from mail_outbox where sent_at is null and not gave_up
+                          and (last_error like 'the mail server is away%' or last_error like 'no mail server is set%'))
+           as "away!""#
+    )
+    .fetch_one(db)
     .await?)
 }
 
@@ -132,6 +245,7 @@ mod tests {
             text: "…",
             html: None,
             give_up_at: now + TimeDelta::minutes(10),
+            invoice_id: None,
         };
         let id = queue(&mut db, &mail, now).await.unwrap();
         let claimed = claim(&mut db, 10, lease, now).await.unwrap();
@@ -156,6 +270,7 @@ mod tests {
             text: "…",
             html: Some("<p>…</p>"),
             give_up_at: now,
+            invoice_id: None,
         };
         let id = queue(&mut db, &mail, now).await.unwrap();
         let again = now + TimeDelta::seconds(5);

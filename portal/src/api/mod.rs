@@ -4,6 +4,7 @@
 mod commands;
 mod id_tokens;
 pub(crate) mod input;
+mod invoices;
 mod messages;
 mod refusals;
 mod sessions;
@@ -37,6 +38,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/commands/{id}", Access::Read, commands::get),
         Route::get("/api/v1/sessions", Access::Read, sessions::list),
         Route::get("/api/v1/sessions/{id}", Access::Read, sessions::get),
+        Route::get("/api/v1/invoices", Access::Read, invoices::list),
+        Route::get("/api/v1/invoices/{number}", Access::Read, invoices::get),
         Route::get("/api/v1/transactions", Access::Read, transactions::list),
         Route::get("/api/v1/messages", Access::Read, messages::list),
         Route::get("/api/v1/refusals", Access::ReadAll, refusals::list),

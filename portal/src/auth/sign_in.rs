@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{
     audit::{self, Actor, Entry},
-    ids, people, secrets,
+    ids, outbox, people, secrets,
     sign_in::{self, CodeMail, NewCode, NewLogin},
 };
 
@@ -49,6 +49,7 @@ struct CodePage<'a> {
     email: &'a str,
     trouble: &'a str,
     demo: bool,
+    mail_is_away: bool,
 }
 
 #[derive(Template)]
@@ -199,6 +200,7 @@ pub(crate) async fn ask_code(
         email: &code.email,
         trouble: "",
         demo: app.config.demo,
+        mail_is_away: outbox::server_is_away(&mut db).await?,
     };
     Ok(page(StatusCode::OK, &form))
 }
@@ -253,6 +255,7 @@ pub(crate) async fn check_code(
         email: &email,
         trouble,
         demo: app.config.demo,
+        mail_is_away: false,
     };
     Ok(page(status, &form))
 }

@@ -8,7 +8,10 @@ pub mod driver_groups;
 pub mod flash;
 pub mod form;
 pub mod frame;
+pub mod invoice;
+pub mod invoices;
 pub mod overview;
+pub mod payments;
 mod price;
 pub mod reports;
 pub mod session;
@@ -31,6 +34,7 @@ pub fn routes() -> Vec<Route> {
     [
         main(),
         tariffs::routes(),
+        money(),
         reports(),
         customers(),
         driver_groups(),
@@ -77,6 +81,35 @@ fn reports() -> Vec<Route> {
         Route::get("/reports", Access::Read, reports::page),
         Route::get("/reports.csv", Access::Read, reports::csv),
         Route::get("/reports.xlsx", Access::Read, reports::xlsx),
+    ]
+}
+
+fn money() -> Vec<Route> {
+    vec![
+        Route::get("/invoices", Access::Read, invoices::list),
+        Route::get("/invoices/issue", Access::ControlAll, invoices::issue),
+        Route::post("/invoices/issue", Access::ControlAll, invoices::issue_month),
+        Route::post("/invoices/receipt", Access::ControlAll, invoices::receipt),
+        Route::get("/invoices/{number}", Access::Read, invoice::page),
+        Route::post(
+            "/invoices/{number}/credit",
+            Access::ControlAll,
+            invoice::credit,
+        ),
+        Route::post("/invoices/{number}/void", Access::ControlAll, invoice::void),
+        Route::post(
+            "/invoices/{number}/regenerate",
+            Access::ControlAll,
+            invoice::regenerate,
+        ),
+        Route::post("/invoices/{number}/mail", Access::ControlAll, invoice::mail),
+        Route::post(
+            "/invoices/{number}/payments",
+            Access::ControlAll,
+            invoice::pay,
+        ),
+        Route::get("/credit-notes", Access::Read, invoices::credit_notes),
+        Route::get("/payments", Access::Read, payments::list),
     ]
 }
 

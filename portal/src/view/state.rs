@@ -72,6 +72,18 @@ impl Chip {
         Chip::new("suspended", icon::PAUSE, "Held")
     }
 
+    /// Where an invoice stands.
+    pub fn invoice(state: store::invoices::State) -> Self {
+        use store::invoices::State;
+        match state {
+            State::Issued => Chip::new("charging", icon::PAGE, "Issued"),
+            State::Paid => Chip::new("available", icon::CHECK, "Paid"),
+            State::Overdue => Chip::new("faulted", icon::TRIANGLE, "Overdue"),
+            State::Void => Chip::new("unavailable", icon::SLASH, "Void"),
+            State::CreditNote => Chip::new("finishing", icon::CREDIT, "Credit note"),
+        }
+    }
+
     /// Why something needs a person.
     pub fn trouble(trouble: store::overview::Trouble) -> Self {
         use store::overview::Trouble;

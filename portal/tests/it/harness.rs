@@ -135,6 +135,9 @@ pub struct Browser<'a> {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// As it came.
+    pub bytes: Vec<u8>,
+    /// As text.
     pub body: String,
 }
 
@@ -221,6 +224,7 @@ impl Browser<'_> {
             headers: parts.headers,
             // A workbook is no text; what of it is, is still there to be searched.
             body: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body.to_vec(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod customers;
 mod data;
 mod events;
 mod harness;
+mod invoices;
 mod legal_entities;
 mod look;
 mod overview;

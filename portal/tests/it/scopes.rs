@@ -4,9 +4,13 @@ use axum::http::{Method, StatusCode};
 use portal::{Access, Route};
 use serde_json::json;
 use store::{
-    Pool, Room, Scope, connectors, messages,
+    Pool, Room, Scope,
+    audit::Actor,
+    connectors, messages,
     people::{self, Role, SiteRole},
-    sessions, stations_read, transactions,
+    sessions,
+    shop::Shop,
+    stations_read, transactions,
 };
 use uuid::Uuid;
 
@@ -50,9 +54,32 @@ fn filled(route: &Route, other: &Side, name: &str) -> String {
         .replace("{id}", &id)
         .replace("{version}", "1")
         .replace("{assignment}", &id)
+        .replace("{number}", INVOICE)
         .replace("{name}", "app.css");
     assert!(!path.contains('{'), "how is {} filled in?", route.path);
     path
+}
+
+/// The number of an invoice of the other side.
+const INVOICE: &str = "SOUTH-000001";
+
+/// An invoice at a site that only readers of all sites see.
+async fn invoice(portal: &Portal) {
+    let now = portal.clock.now();
+    let shop = Shop::open(&portal.db, "SOUTH", "EUR", chrono_tz::UTC, now).await;
+    let session = shop
+        .sale(
+            "TAG-CP-south",
+            now - chrono::TimeDelta::days(1),
+            1_000,
+            "0.50",
+        )
+        .await;
+    let mut tx = portal.db.pool.begin().await.unwrap();
+    billing::invoice::issue::receipt(&mut tx, session, None, Actor::Cli, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// A body that the route would take from its owner.
@@ -81,6 +108,7 @@ async fn no_route_shows_or_changes_what_is_the_others() {
         side(&portal, "north", 1).await,
         side(&portal, "south", 2).await,
     );
+    invoice(&portal).await;
     let signed_in = portal
         .signed_in("north@example.org", Role::Operator, &[north.site])
         .await;
@@ -129,6 +157,7 @@ async fn no_route_shows_or_changes_what_is_the_others() {
                 "SN-CP-south",
                 &session,
                 &south.command,
+                INVOICE,
             ] {
                 let asked_for = path.contains(secret) || path.contains("CP-south");
                 assert!(
@@ -147,6 +176,8 @@ async fn no_route_shows_or_changes_what_is_the_others() {
     assert_eq!(station["site"], "Site south");
     let commands = all.get("/api/v1/commands?station=CP-south").await.json();
     assert_eq!(commands["items"].as_array().unwrap().len(), 1);
+    let found = all.get(&format!("/api/v1/invoices/{INVOICE}")).await;
+    assert_eq!(found.status, StatusCode::OK, "or its 404 proved nothing");
     // And the own side is shown, or the loop above proved nothing.
     for who in [&signed_in, &key] {
         for list in [

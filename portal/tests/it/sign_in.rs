@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use portal::Config;
 use store::{
-    audit,
+    audit, outbox,
     people::{self, Role},
     sign_in,
 };
@@ -452,4 +452,30 @@ async fn who_is_no_longer_active_is_out_at_once() {
         .unwrap();
     people::set_active(&mut db, user.id, false).await.unwrap();
     assert_eq!(person.get("/login").await.status, StatusCode::OK);
+}
+
+/// R19: whoever waits for a code is told that no mail goes out, whether the address is known or not.
+#[tokio::test]
+async fn a_mail_server_that_is_away_is_told_to_everybody_alike() {
+    let portal = portal().await;
+    let mut known = Person::new(&portal);
+    known.ask("op@example.org").await;
+    let mut stranger = Person::from(&portal, "192.0.2.9");
+    stranger.ask("nobody@example.org").await;
+    let told = "The mail server cannot be reached right now";
+    assert!(!known.get("/login/code").await.body.contains(told));
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let now = portal.clock.now();
+    let until = now + chrono::TimeDelta::seconds(5);
+    let why = "the mail server is away: connection refused";
+    assert_eq!(outbox::put_off(&mut db, until, why, now).await.unwrap(), 1);
+    for person in [&mut known, &mut stranger] {
+        let page = person.get("/login/code").await;
+        assert!(page.body.contains(told), "{}", page.body);
+    }
+    let mail = outbox::claim(&mut db, 1, chrono::TimeDelta::minutes(2), until)
+        .await
+        .unwrap();
+    outbox::sent(&mut db, mail[0].id, until).await.unwrap();
+    assert!(!known.get("/login/code").await.body.contains(told));
 }

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::json;
 use store::{
     Rounding,
-    legal_entities::{self, Fields, LegalEntity, TaxPer},
+    legal_entities::{self, Fields, Issuing, LegalEntity, TaxPer},
 };
 use uuid::Uuid;
 
@@ -80,16 +80,22 @@ pub async fn new(frame: Frame) -> Result<Response> {
     let form = Form::filled([
         ("currency", "EUR".to_owned()),
         ("payment_days", "14".to_owned()),
+        ("time_zone", "UTC".to_owned()),
+        ("monthly", "yes".to_owned()),
     ]);
     html(&Page::new(frame, form, None))
 }
 
 /// `GET /settings/legal-entities/{id}`.
 pub async fn page(State(app): State<AppState>, frame: Frame, Id(id): Id) -> Result<Response> {
-    let entity = legal_entities::get(&mut *app.connection().await?, id)
+    let mut db = app.connection().await?;
+    let entity = legal_entities::get(&mut db, id)
         .await?
         .ok_or_else(no_such_entity)?;
-    let form = filled(&entity.fields);
+    let issuing = legal_entities::issuing(&mut db, id)
+        .await?
+        .ok_or_else(no_such_entity)?;
+    let form = with_issuing(filled(&entity.fields), &issuing);
     html(&Page::new(frame, form, Some(&entity)))
 }
 
@@ -110,10 +116,15 @@ pub async fn create(
 ) -> Result<Response> {
     let now = app.clock.now();
     let fields = read(&mut form);
+    let issuing = read_issuing(&mut form);
     let logo = read_logo(&mut form);
     let mut db = viewer.scope.begin(&app.pool).await?;
     if let (true, Some(fields)) = (form.is_clean(), fields) {
-        match legal_entities::create(&mut db, &fields, now).await {
+        let made = match legal_entities::create(&mut db, &fields, now).await {
+            Ok(id) => issue_as(&mut db, id, &issuing).await.map(|_| id),
+            Err(error) => Err(error),
+        };
+        match made {
             Ok(id) => {
                 if let Some(png) = logo {
                     legal_entities::set_logo(&mut db, id, Some(&png)).await?;
@@ -143,20 +154,32 @@ pub async fn change(
 ) -> Result<Response> {
     let now = app.clock.now();
     let fields = read(&mut form);
+    let issuing = read_issuing(&mut form);
     let logo = read_logo(&mut form);
     let mut db = viewer.scope.begin(&app.pool).await?;
     let entity = legal_entities::get(&mut db, id)
         .await?
         .ok_or_else(no_such_entity)?;
-    let before = filled(&entity.fields);
+    let issued = legal_entities::issuing(&mut db, id)
+        .await?
+        .ok_or_else(no_such_entity)?;
+    let before = with_issuing(filled(&entity.fields), &issued);
     let mut status = StatusCode::UNPROCESSABLE_ENTITY;
     if form.is_clean() {
         status = form.against(&before).unwrap_or(status);
     }
     if let (true, Some(fields)) = (form.is_clean(), fields) {
-        match legal_entities::update(&mut db, id, &fields).await {
-            Ok(_) => {
-                let mut detail = filled(&fields).changes(&before);
+        let changed = match legal_entities::update(&mut db, id, &fields).await {
+            Ok(_) => issue_as(&mut db, id, &issuing).await,
+            Err(error) => Err(error),
+        };
+        match changed {
+            Ok(None) => form.complain(
+                "prefix",
+                "cannot change any more: documents were issued under the old one",
+            ),
+            Ok(Some(issuing)) => {
+                let mut detail = with_issuing(filled(&fields), &issuing).changes(&before);
                 if logo.is_some() || form.checked("no_logo") {
                     legal_entities::set_logo(&mut db, id, logo.as_deref()).await?;
                     detail["logo"] = if logo.is_some() { "set" } else { "removed" }.into();
@@ -189,6 +212,52 @@ fn filled(fields: &Fields) -> Form {
         ("payment_days", fields.payment_days.to_string()),
         ("payment_details", fields.payment_details.clone()),
     ])
+}
+
+fn with_issuing(mut form: Form, issuing: &Issuing) -> Form {
+    form.set("prefix", issuing.prefix.clone());
+    form.set("time_zone", issuing.time_zone.name());
+    form.set("monthly", if issuing.monthly { "yes" } else { "" });
+    form
+}
+
+/// How it is to issue, as far as that was typed.
+struct Wanted {
+    prefix: Option<String>,
+    time_zone: Option<chrono_tz::Tz>,
+    monthly: bool,
+}
+
+fn read_issuing(form: &mut Form) -> Wanted {
+    let prefix = form.optional("prefix", "one to eight letters and digits", |text| {
+        let fits = (1..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        fits.then(|| text.to_ascii_uppercase())
+    });
+    Wanted {
+        prefix,
+        time_zone: form.optional("time_zone", "a time zone such as Europe/Berlin", |text| {
+            text.parse().ok()
+        }),
+        monthly: form.checked("monthly"),
+    }
+}
+
+/// Sets how it issues; what was not typed stays as it is. `None` if the prefix cannot change any more.
+async fn issue_as(
+    db: &mut store::Connection,
+    id: Uuid,
+    wanted: &Wanted,
+) -> store::Result<Option<Issuing>> {
+    let Some(before) = legal_entities::issuing(db, id).await? else {
+        return Ok(None);
+    };
+    let issuing = Issuing {
+        prefix: wanted.prefix.clone().unwrap_or(before.prefix),
+        time_zone: wanted.time_zone.unwrap_or(before.time_zone),
+        monthly: wanted.monthly,
+    };
+    let done = legal_entities::set_issuing(db, id, &issuing).await?;
+    Ok(done.then_some(issuing))
 }
 
 /// What was typed; complaints are in the form.
@@ -249,6 +318,13 @@ fn complain(form: &mut Form, error: store::Error) -> Result<()> {
         form.complain(
             "name",
             "is the name of another legal entity; expected one of its own",
+        );
+        return Ok(());
+    }
+    if error.is_conflict("legal_entities_number_prefix_key") {
+        form.complain(
+            "prefix",
+            "is how another legal entity's numbers begin; expected one of its own",
         );
         return Ok(());
     }

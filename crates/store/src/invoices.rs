@@ -1,0 +1,732 @@
+//! Invoices and credit notes: what was issued, with its sessions and lines, and where it stands. They are read here;
+//! what is written, and what may be invoiced, is in the two files below. What they must say is decided in billing.
+
+mod issue;
+mod unbilled;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use issue::{
+    NewInvoice, Numbered, drop_draft, free_sessions, insert, keep_document, lock, next_number,
+    note, note_once, note_paid, put_draft, write_off,
+};
+pub use unbilled::{Billable, Stale, Which, billable, stale};
+
+use crate::{Cursor, Error, Result, Scoped, audit::Actor};
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A customer's sessions of a month.
+    #[default]
+    Statement,
+    /// One session.
+    Receipt,
+    /// Sessions whose price changed after they were invoiced.
+    Correction,
+    /// Takes back an invoice, or some of its sessions; its amounts are negative.
+    CreditNote,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::Statement,
+        Self::Receipt,
+        Self::Correction,
+        Self::CreditNote,
+    ];
+
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Statement => "statement",
+            Self::Receipt => "receipt",
+            Self::Correction => "correction",
+            Self::CreditNote => "credit_note",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The series that numbers it.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::CreditNote => "credit_note",
+            _ => "invoice",
+        }
+    }
+}
+
+/// Where a document stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Issued, not yet due, not yet paid.
+    Issued,
+    /// Nothing is open.
+    Paid,
+    /// Due, and not paid.
+    Overdue,
+    /// A credit note takes all of it back.
+    Void,
+    /// It is a credit note.
+    CreditNote,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] = [
+        Self::Issued,
+        Self::Paid,
+        Self::Overdue,
+        Self::Void,
+        Self::CreditNote,
+    ];
+
+    /// As it stands in URLs and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Paid => "paid",
+            Self::Overdue => "overdue",
+            Self::Void => "void",
+            Self::CreditNote => "credit_note",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A document that was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// Its id.
+    pub id: Uuid,
+    /// Who sold.
+    pub legal_entity_id: Uuid,
+    /// The seller's name now; as printed it is in `seller`.
+    pub legal_entity: String,
+    /// Who pays; none: somebody who walked in.
+    pub customer_id: Option<Uuid>,
+    /// The customer's name now; as printed it is in `buyer`.
+    pub customer: String,
+    /// Where its mails go now.
+    pub customer_email: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Of a statement: the first day of its month.
+    pub month: Option<NaiveDate>,
+    /// Its place in its series.
+    pub seq: i64,
+    /// As printed.
+    pub number: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Before tax.
+    pub net: Decimal,
+    /// The tax.
+    pub tax: Decimal,
+    /// With tax.
+    pub total: Decimal,
+    /// `line` or `rate`.
+    pub tax_per: String,
+    /// When.
+    pub issued_at: DateTime<Utc>,
+    /// The seller's day then.
+    pub issued_on: NaiveDate,
+    /// The day by whose end it is to be paid.
+    pub due_on: NaiveDate,
+    /// Of a credit note: what it takes back.
+    pub corrects: Option<Uuid>,
+    /// What it stands in for.
+    pub replaces: Option<Uuid>,
+    /// Why it was issued, if not as a matter of course.
+    pub reason: String,
+    /// Who sold, as JSON to the letter.
+    pub seller: String,
+    /// Who pays, as JSON to the letter.
+    pub buyer: String,
+    /// Where its sessions were.
+    pub site_ids: Vec<Uuid>,
+    /// What came, less what went back.
+    pub paid: Decimal,
+    /// What credit notes take back: zero or negative.
+    pub credited: Decimal,
+    /// What is still to be paid; below zero, what is to be given back.
+    pub open: Decimal,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl From<&Invoice> for Cursor {
+    fn from(invoice: &Invoice) -> Self {
+        Cursor {
+            at: invoice.issued_at,
+            id: invoice.id,
+        }
+    }
+}
+
+/// A session as it stood on a document when that was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionOf {
+    /// Its place on the document.
+    pub position: i32,
+    /// Which.
+    pub session_id: Uuid,
+    /// Of its price.
+    pub revision: i32,
+    /// Where.
+    pub site_id: Option<Uuid>,
+    /// Its name then.
+    pub site: String,
+    /// IANA name of the site's zone.
+    pub time_zone: String,
+    /// The station's identity.
+    pub station: String,
+    /// 1.6: the connectorId.
+    pub connector: i32,
+    /// Verbatim.
+    pub id_token: String,
+    /// The charger's time.
+    pub started_at: DateTime<Utc>,
+    /// The charger's time.
+    pub ended_at: DateTime<Utc>,
+    /// Wh.
+    pub energy_wh: Option<i64>,
+    /// Wh, the meter's reading at the start.
+    pub register_start_wh: Option<i64>,
+    /// Wh, the meter's reading at the stop.
+    pub register_stop_wh: Option<i64>,
+    /// Do the unit prices of its lines include the tax?
+    pub prices_include_tax: bool,
+    /// sha256 of its signed meter values, hex.
+    pub signed: Vec<String>,
+    /// Against all energy from the grid, where that is known.
+    pub saved: Option<Decimal>,
+}
+
+/// A line of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineOf {
+    /// The session's place on the document.
+    pub position: i32,
+    /// What for: `energy`, `start`, …
+    pub kind: String,
+    /// `solar` or `grid`, where the tariff asks.
+    pub source: Option<String>,
+    /// kWh, hours, or 1; negative on a credit note.
+    pub quantity: Decimal,
+    /// As in the tariff.
+    pub unit_price: Decimal,
+    /// Percent.
+    pub tax_rate: Decimal,
+    /// Before tax.
+    pub net: Decimal,
+    /// The tax.
+    pub tax: Decimal,
+    /// With tax.
+    pub total: Decimal,
+    /// The beginning of what it is for.
+    pub from: DateTime<Utc>,
+    /// The end of what it is for.
+    pub to: DateTime<Utc>,
+}
+
+/// Something that was done with a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `issued`, `mailed`, `paid`, `overdue`, `credited`, …
+    pub kind: String,
+    /// By whom: user, api_key, cli or system.
+    pub actor_kind: String,
+    /// The person's address of mail, if a person did it.
+    pub actor: Option<String>,
+    /// A few words more, by kind.
+    pub detail: Value,
+}
+
+/// Which documents; the empty filter is every one of the scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this seller.
+    pub legal_entity_id: Option<Uuid>,
+    /// Of this customer.
+    pub customer_id: Option<Uuid>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Whose number or customer's name holds it.
+    pub text: Option<String>,
+    /// Issued at this instant or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Issued before this instant.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Sums over the documents of a filter, of one state and currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// In which state.
+    pub state: State,
+    /// In which currency.
+    pub currency: String,
+    /// How many.
+    pub count: i64,
+    /// Their totals.
+    pub total: Decimal,
+    /// What is open.
+    pub open: Decimal,
+}
+
+/// One document as the database has it.
+struct Row {
+    id: Uuid,
+    legal_entity_id: Uuid,
+    legal_entity: String,
+    customer_id: Option<Uuid>,
+    customer: String,
+    customer_email: String,
+    kind: String,
+    month: Option<NaiveDate>,
+    seq: i64,
+    number: String,
+    currency: String,
+    net: Decimal,
+    tax: Decimal,
+    total: Decimal,
+    tax_per: String,
+    issued_at: DateTime<Utc>,
+    issued_on: NaiveDate,
+    due_on: NaiveDate,
+    corrects: Option<Uuid>,
+    replaces: Option<Uuid>,
+    reason: String,
+    seller: String,
+    buyer: String,
+    site_ids: Vec<Uuid>,
+    paid: Decimal,
+    credited: Decimal,
+    open: Decimal,
+    state: String,
+}
+
+fn corrupt(column: &'static str, row: Uuid, value: &str) -> Error {
+    Error::Corrupt {
+        table: "invoices",
+        column,
+        row: row.to_string(),
+        value: value.to_owned(),
+    }
+}
+
+impl TryFrom<Row> for Invoice {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Invoice {
+            kind: Kind::parse(&row.kind).ok_or_else(|| corrupt("kind", row.id, &row.kind))?,
+            state: State::parse(&row.state).ok_or_else(|| corrupt("state", row.id, &row.state))?,
+            id: row.id,
+            legal_entity_id: row.legal_entity_id,
+            legal_entity: row.legal_entity,
+            customer_id: row.customer_id,
+            customer: row.customer,
+            customer_email: row.customer_email,
+            month: row.month,
+            seq: row.seq,
+            number: row.number,
+            currency: row.currency,
+            net: row.net,
+            tax: row.tax,
+            total: row.total,
+            tax_per: row.tax_per,
+            issued_at: row.issued_at,
+            issued_on: row.issued_on,
+            due_on: row.due_on,
+            corrects: row.corrects,
+            replaces: row.replaces,
+            reason: row.reason,
+            seller: row.seller,
+            buyer: row.buyer,
+            site_ids: row.site_ids,
+            paid: row.paid,
+            credited: row.credited,
+            open: row.open,
+        })
+    }
+}
+
+/// The documents of the filter after `after`, newest first, at most `limit`, as they stand at `now`.
+pub async fn list(
+    db: &mut Scoped<'_>,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Invoice>> {
+    sqlx::query_as!(
+        Row,
+        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
+                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
+                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
+                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
+                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
+                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
+                  invoice_state(kind, total, credited, open, due_at, $9) as "state!"
+           from invoices_as_read
+           where ($1::uuid is null or legal_entity_id = $1) and ($2::uuid is null or customer_id = $2)
+             and ($3::text is null or invoice_state(kind, total, credited, open, due_at, $9) = $3)
+             and ($4::text is null or position(lower($4) in lower(number)) > 0 or position(lower($4) in lower(customer)) > 0)
+             and issued_at >= coalesce($5::timestamptz, '-infinity') and issued_at < coalesce($6::timestamptz, 'infinity')
+             and (issued_at, id) < (coalesce($7::timestamptz, 'infinity'), coalesce($8::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           order by issued_at desc, id desc limit $10"#,
+        filter.legal_entity_id,
+        filter.customer_id,
+        filter.state.map(State::as_str),
+        filter.text.as_deref(),
+        filter.from,
+        filter.to,
+        after.map(|cursor| cursor.at),
+        after.map(|cursor| cursor.id),
+        now,
+        limit
+    )
+    .fetch_all(&mut **db)
+    .await?
+    .into_iter()
+    .map(Invoice::try_from)
+    .collect()
+}
+
+/// Sums over every document of the filter, whatever its state, by state and currency.
+pub async fn sums(db: &mut Scoped<'_>, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Sum>> {
+    sqlx::query!(
+        r#"select state as "state!", currency as "currency!", count(*) as "count!", sum(total) as "total!",
+                  sum(open) as "open!"
+           from (select *, invoice_state(kind, total, credited, open, due_at, $6) as state from invoices_as_read
+                 where ($1::uuid is null or legal_entity_id = $1) and ($2::uuid is null or customer_id = $2)
+                   and ($3::text is null or position(lower($3) in lower(number)) > 0
+                        or position(lower($3) in lower(customer)) > 0)
+                   and issued_at >= coalesce($4::timestamptz, '-infinity')
+                   and issued_at < coalesce($5::timestamptz, 'infinity')) i
+           group by state, currency order by currency, state"#,
+        filter.legal_entity_id,
+        filter.customer_id,
+        filter.text.as_deref(),
+        filter.from,
+        filter.to,
+        now
+    )
+    .fetch_all(&mut **db)
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(Sum {
+            state: State::parse(&row.state)
+                .ok_or_else(|| corrupt("state", Uuid::nil(), &row.state))?,
+            currency: row.currency,
+            count: row.count,
+            total: row.total,
+            open: row.open,
+        })
+    })
+    .collect()
+}
+
+/// The document of this number, in any case, or of this id.
+pub async fn find(
+    db: &mut PgConnection,
+    number_or_id: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Invoice>> {
+    sqlx::query_as!(
+        Row,
+        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
+                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
+                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
+                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
+                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
+                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
+                  invoice_state(kind, total, credited, open, due_at, $2) as "state!"
+           from invoices_as_read where number = upper($1) or id::text = lower($1)"#,
+        number_or_id,
+        now
+    )
+    .fetch_optional(db)
+    .await?
+    .map(Invoice::try_from)
+    .transpose()
+}
+
+/// The document of this id.
+pub async fn get(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<Option<Invoice>> {
+    find(db, &id.to_string(), now).await
+}
+
+/// The documents that refer to this one: credit notes, and what stands in for it.
+pub async fn kin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<Vec<Invoice>> {
+    sqlx::query_as!(
+        Row,
+        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
+                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
+                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
+                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
+                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
+                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
+                  invoice_state(kind, total, credited, open, due_at, $2) as "state!"
+           from invoices_as_read where corrects = $1 or replaces = $1 order by issued_at, id"#,
+        id,
+        now
+    )
+    .fetch_all(db)
+    .await?
+    .into_iter()
+    .map(Invoice::try_from)
+    .collect()
+}
+
+/// The sessions of a document, in its order.
+pub async fn sessions(db: &mut PgConnection, id: Uuid) -> Result<Vec<SessionOf>> {
+    Ok(sqlx::query_as!(
+        SessionOf,
+        "select position, session_id, revision, site_id, site, time_zone, station, connector, id_token, started_at,
+                ended_at, energy_wh, register_start_wh, register_stop_wh, prices_include_tax, signed, saved
+         from invoice_sessions where invoice_id = $1 order by position",
+        id
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The lines of a document, in its order.
+pub async fn lines(db: &mut PgConnection, id: Uuid) -> Result<Vec<LineOf>> {
+    Ok(sqlx::query_as!(
+        LineOf,
+        r#"select position, kind, source, quantity, unit_price, tax_rate, net, tax, total, period_from as "from",
+                  period_to as "to"
+           from invoice_lines where invoice_id = $1 order by line"#,
+        id
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// What was done with a document, first to last.
+pub async fn happenings(db: &mut PgConnection, id: Uuid) -> Result<Vec<Happening>> {
+    Ok(sqlx::query_as!(
+        Happening,
+        r#"select e.at, e.kind, e.actor_kind, u.email as "actor?", e.detail
+           from invoice_events e left join users u on u.id = e.actor_id and e.actor_kind = 'user'
+           where e.invoice_id = $1 order by e.id"#,
+        id
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The document itself, as it was sent; none while it is being made.
+pub async fn document(db: &mut PgConnection, id: Uuid) -> Result<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar!(
+        "select pdf from invoice_documents where invoice_id = $1",
+        id
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Documents that are issued and not made yet, the oldest first.
+pub async fn without_document(db: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select id from invoices i where not exists (select from invoice_documents d where d.invoice_id = i.id)
+         order by issued_at limit $1",
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Documents of a seller after `after` (series and place in it), in the order of their numbers, at most `limit`.
+pub async fn by_number(
+    db: &mut PgConnection,
+    entity: Uuid,
+    (series, after): (&str, i64),
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Invoice>> {
+    sqlx::query_as!(
+        Row,
+        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
+                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
+                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
+                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
+                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
+                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
+                  invoice_state(kind, total, credited, open, due_at, $5) as "state!"
+           from invoices_as_read where legal_entity_id = $1 and series = $2 and seq > $3 order by seq limit $4"#,
+        entity,
+        series,
+        after,
+        limit,
+        now
+    )
+    .fetch_all(db)
+    .await?
+    .into_iter()
+    .map(Invoice::try_from)
+    .collect()
+}
+
+/// Whether a customer has its statement of a month.
+pub async fn has_statement(
+    db: &mut PgConnection,
+    entity: Uuid,
+    customer: Uuid,
+    month: NaiveDate,
+    currency: &str,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from invoices where kind = 'statement' and replaces is null and legal_entity_id = $1
+             and customer_id = $2 and month = $3 and currency = $4) as "has!""#,
+        entity,
+        customer,
+        month,
+        currency
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// The number that a series gives out next.
+pub async fn next_seq(db: &mut PgConnection, entity: Uuid, series: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        "select next from number_series where legal_entity_id = $1 and series = $2",
+        entity,
+        series
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Documents of which nobody has said yet that they are overdue, at `now`.
+pub async fn newly_overdue(
+    db: &mut PgConnection,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id!" from invoices_as_read i
+           where due_at <= $1 and invoice_state(kind, total, credited, open, due_at, $1) = 'overdue'
+             and not exists (select from invoice_events e where e.invoice_id = i.id and e.kind = 'overdue')
+           order by due_at limit $2"#,
+        now,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// What would be issued now, as it was last reckoned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its id.
+    pub id: Uuid,
+    /// Who sells.
+    pub legal_entity_id: Uuid,
+    /// The seller's name.
+    pub legal_entity: String,
+    /// Who pays.
+    pub customer_id: Uuid,
+    /// The customer's name.
+    pub customer: String,
+    /// The first day of its month.
+    pub month: NaiveDate,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many sessions.
+    pub sessions: i32,
+    /// Before tax.
+    pub net: Decimal,
+    /// The tax.
+    pub tax: Decimal,
+    /// With tax.
+    pub total: Decimal,
+    /// When it was reckoned.
+    pub made_at: DateTime<Utc>,
+}
+
+/// Every draft, the newest month first. Only a reader of all sites may ask.
+pub async fn drafts(db: &mut PgConnection) -> Result<Vec<Draft>> {
+    Ok(sqlx::query_as!(
+        Draft,
+        "select d.id, d.legal_entity_id, e.name as legal_entity, d.customer_id, c.name as customer, d.month, d.currency,
+                d.sessions, d.net, d.tax, d.total, d.made_at
+         from invoice_drafts d
+         join legal_entities e on e.id = d.legal_entity_id
+         join customers c on c.id = d.customer_id
+         order by d.month desc, lower(e.name), lower(c.name), d.currency"
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The first thing in a seller's rows that contradicts another, in words: a session that is not on the document that it is
+/// said to be on, or a file that is not the one that was made.
+pub async fn contradiction(db: &mut PgConnection, entity: Uuid) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"select 'session ' || i.session_id || ' is not on ' || d.number || ', where it is said to be' as "what!"
+           from invoiced_sessions i join invoices d on d.id = i.invoice_id
+           where d.legal_entity_id = $1 and not exists (
+             select from invoice_sessions s where s.invoice_id = i.invoice_id and s.session_id = i.session_id)
+           union all
+           select 'the file of ' || d.number || ' was changed'
+           from invoice_documents f join invoices d on d.id = f.invoice_id
+           where d.legal_entity_id = $1 and sha256(f.pdf) <> f.sha256
+           limit 1"#,
+        entity
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Which live document each of these sessions is on, as `(session, invoice, revision)`.
+pub async fn on_documents(
+    db: &mut PgConnection,
+    sessions: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid, i32)>> {
+    Ok(sqlx::query!(
+        "select session_id, invoice_id, revision from invoiced_sessions where session_id = any ($1)",
+        sessions
+    )
+    .fetch_all(db)
+    .await?
+    .into_iter()
+    .map(|row| (row.session_id, row.invoice_id, row.revision))
+    .collect())
+}
+
+/// The sessions that are live on a document, by id.
+pub async fn live_sessions(db: &mut PgConnection, invoice: Uuid) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select session_id from invoiced_sessions where invoice_id = $1 order by session_id",
+        invoice
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The actor as `invoice_events`, `payments` and `billing_requests` keep it.
+pub(crate) fn actor_columns(actor: Actor) -> (&'static str, Option<Uuid>) {
+    (actor.kind(), actor.id())
+}
