@@ -34,6 +34,7 @@ const SHOWN: usize = 20;
 pub async fn run(config: &Config, command: &cli::Billing) -> anyhow::Result<()> {
     match command {
         cli::Billing::Price(asked) => price(config, asked).await,
+        cli::Billing::Sync(asked) => crate::sync::run(config, asked).await,
         cli::Billing::Feed(asked) => calendar::add_feed(config, asked).await,
         cli::Billing::Holidays(asked) => calendar::import_holidays(config, asked).await,
         cli::Billing::Issue(asked) => invoicing::issue(config, asked).await,

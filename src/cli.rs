@@ -40,8 +40,7 @@ Ctrl-C or SIGTERM ends in order: chargers are told to come back, what was begun 
     /// Run the people's room alone: pages and API
     #[command(after_help = ONE_ROOM)]
     Portal,
-    /// Run billing alone: prices, retention, rollups, mail; or do one of its works by hand
-    /// Run billing alone: prices, invoices, retention, rollups, mail; or do one of its works by hand
+    /// Run billing alone: prices, invoices, usage to Lago, retention, rollups, mail; or do one of its works by hand
     #[command(after_help = ONE_ROOM)]
     Billing {
         /// What to do by hand; without it, run the room
@@ -101,6 +100,8 @@ keep it elsewhere, and nobody can make up another.")]
     Verify,
     /// Write the postings of the ledger as CSV, for accountants
     Export(Export),
+    /// Send usage to Lago now, or what a run has sent once more
+    Sync(Sync),
 }
 
 /// `forecourt billing feed`
@@ -228,6 +229,23 @@ pub struct Export {
     /// Into this file instead of to standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<std::path::PathBuf>,
+}
+
+/// `forecourt billing sync`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt billing sync                 one run, as the worker makes it by its schedule
+  forecourt billing sync --replay 1234   the events of run 1234 once more; what Lago has is not billed twice
+
+While another process syncs, it does nothing and says so. Without LAGO_API_URL events are put down and wait.")]
+pub struct Sync {
+    /// Send the events of this run again
+    #[arg(long, value_name = "RUN")]
+    pub replay: Option<i64>,
+    /// Look at every session there is, and not only at those since the last run
+    #[arg(long)]
+    pub whole: bool,
 }
 
 /// What can be done with stations.

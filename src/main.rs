@@ -7,6 +7,7 @@ mod commands;
 mod database;
 mod demo;
 mod invoicing;
+mod sync;
 mod up;
 
 use std::process::ExitCode;

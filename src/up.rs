@@ -133,6 +133,13 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// A key that cannot be read would refuse every webhook in silence.
+fn check_webhook_keys(lago: &service::config::Lago) -> anyhow::Result<()> {
+    billing::lago::webhook::Keys::new(None, lago.webhook_public_key.as_deref())
+        .map(drop)
+        .context("these settings cannot be used")
+}
+
 /// Runs the rooms behind `doors` until the process is asked to end, or one of them breaks.
 pub async fn serve(
     config: &Config,
@@ -152,6 +159,7 @@ pub async fn serve(
         let options = csms::Options {
             unknown_stations: config.csms.unknown_stations,
             meter_retention_days: config.retention.meter_values,
+            tag_gating: config.lago.tag_gating,
             ..csms::Options::default()
         };
         run.room(
@@ -161,6 +169,7 @@ pub async fn serve(
         println!("Chargers:  {}/{{identity}}", config.csms.public_url);
     }
     if let Some(listener) = doors.portal {
+        check_webhook_keys(&config.lago)?;
         let pool = room_pool(database, Room::Portal, PORTAL_POOL, &health)?;
         let app = portal::App::new(portal::Config::of(config), pool, clock.clone());
         let shutdown = run.shutdown.clone();
@@ -175,6 +184,7 @@ pub async fn serve(
         let options = billing::Options {
             retention: config.retention,
             feeds: crate::billing::reach(config)?,
+            lago: config.lago.clone(),
         };
         let room = billing::run(options, pool, mailer, clock, run.shutdown.clone());
         run.room("billing", async move {

@@ -7,6 +7,7 @@ pub mod export;
 pub mod feeds;
 pub mod invoice;
 pub mod jobs;
+pub mod lago;
 pub mod ocpi;
 pub mod pdf;
 pub mod price;
@@ -16,7 +17,12 @@ pub mod serial;
 pub mod tariff;
 pub mod verify;
 
-use service::{clock::Clock, config::Retention, mail::Mailer, shutdown::Shutdown};
+use service::{
+    clock::Clock,
+    config::{self, Retention},
+    mail::Mailer,
+    shutdown::Shutdown,
+};
 use store::Pool;
 
 /// What this room needs to know.
@@ -26,6 +32,8 @@ pub struct Options {
     pub retention: Retention,
     /// Where prices of others are read from.
     pub feeds: feeds::Reach,
+    /// Usage to Lago.
+    pub lago: config::Lago,
 }
 
 /// Works until the shutdown; what is begun is finished. Any number of processes may run it: mail is claimed, and
@@ -36,5 +44,14 @@ pub async fn run(options: Options, pool: Pool, mailer: Mailer, clock: Clock, shu
         jobs::upkeep_until_shutdown(&options, &pool, &clock, &shutdown),
         pricing::until_shutdown(&pool, &clock, &shutdown),
         requests::work_until_shutdown(&pool, &clock, &shutdown),
+        sync_until_shutdown(&options, &pool, &clock, &shutdown),
     );
+}
+
+async fn sync_until_shutdown(options: &Options, pool: &Pool, clock: &Clock, shutdown: &Shutdown) {
+    let cancel = shutdown.soft().clone();
+    match lago::Sync::new(&options.lago, pool.clone(), clock.clone(), cancel) {
+        Ok(sync) => lago::worker::work_until_shutdown(&sync, shutdown).await,
+        Err(error) => tracing::error!(%error, "usage is not sent to Lago"),
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use store::lookup::{self, StartKey, Token, Transaction, TransactionQuery};
 use store::stations::Station;
+use store::tag_mappings::{self, Account};
 use store::{Error, Pool, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -24,6 +25,7 @@ pub(crate) struct Unavailable;
 pub(crate) struct Lookups {
     stations: Gather<String, Option<Station>>,
     tokens: Gather<String, Option<Token>>,
+    accounts: Gather<String, Option<Account>>,
     transactions: Gather<TransactionQuery, Vec<Transaction>>,
     starts: Gather<StartKey, Vec<Transaction>>,
 }
@@ -36,6 +38,9 @@ impl Lookups {
             }),
             tokens: Gather::start(pool, patience, async |pool: &Pool, asked: &[String]| {
                 lookup::tokens(&mut *pool.acquire().await?, asked).await
+            }),
+            accounts: Gather::start(pool, patience, async |pool: &Pool, asked: &[String]| {
+                tag_mappings::accounts(&mut *pool.acquire().await?, asked).await
             }),
             transactions: Gather::start(
                 pool,
@@ -64,6 +69,14 @@ impl Lookups {
         token: &str,
     ) -> std::result::Result<Option<Token>, Unavailable> {
         self.tokens.ask(token.to_owned()).await
+    }
+
+    /// On whose account a token charges.
+    pub(crate) async fn account(
+        &self,
+        token: &str,
+    ) -> std::result::Result<Option<Account>, Unavailable> {
+        self.accounts.ask(token.to_owned()).await
     }
 
     /// The transactions that a start already made.

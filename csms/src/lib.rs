@@ -45,6 +45,8 @@ pub struct Options {
     pub unknown_stations: UnknownStations,
     /// How long meter values are kept; older charger times go to the odd table.
     pub meter_retention_days: u32,
+    /// Whether a token may only charge on somebody's account.
+    pub tag_gating: bool,
     /// Sockets in all; more are closed at once.
     pub max_connections: usize,
     /// Sockets of one address.
@@ -68,6 +70,7 @@ impl Default for Options {
         Options {
             unknown_stations: UnknownStations::Refuse,
             meter_retention_days: 730,
+            tag_gating: false,
             max_connections: 50_000,
             max_per_address: 20_000,
             ping_interval: Duration::from_secs(60),

@@ -26,6 +26,10 @@ grant update on stations, commands to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
 grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;
+grant insert on sync_requests, lago_webhooks to forecourt_portal;
+grant update on lago_webhooks, lago_gate to forecourt_portal;
+grant update (status, reason) on lago_events to forecourt_portal;
+grant update (billed_wh, finalised, flags, updated_at) on lago_sync_state to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
 revoke update, delete on tariff_versions, session_tariffs, session_prices from forecourt_csms, forecourt_billing;
@@ -80,7 +84,7 @@ do $$
 declare
     t text;
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
-                            'energy_hourly', 'sessions_daily', 'session_prices'];
+                            'energy_hourly', 'sessions_daily', 'session_prices', 'lago_sync_state', 'lago_events'];
     by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages'];
 begin

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::limits::Rates;
+
 /// What the portal must know of its installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -13,6 +15,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// `FORECOURT_DEMO`: codes are printed and `/dev/mailbox` shows every mail.
     pub demo: bool,
+    /// How often one may ask.
+    pub rates: Rates,
+    /// Usage to Lago: where its lists and webhooks come from.
+    pub lago: service::config::Lago,
 }
 
 impl Config {
@@ -23,6 +29,8 @@ impl Config {
             ocpp_public_url: settings.csms.public_url.clone(),
             trusted_proxies: settings.portal.trusted_proxies.clone(),
             demo: settings.demo,
+            rates: Rates::default(),
+            lago: settings.lago.clone(),
         }
     }
 

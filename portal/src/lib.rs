@@ -8,11 +8,14 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod export;
+pub mod lago;
+pub mod limits;
 pub mod live;
 pub mod pages;
 pub mod router;
 pub mod state;
 pub mod view;
+pub mod webhooks;
 
 use std::net::SocketAddr;
 

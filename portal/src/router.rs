@@ -22,7 +22,7 @@ use crate::{
     App, AppState, Error, api, auth,
     auth::Viewer,
     error::{self, is_api},
-    pages,
+    pages, webhooks,
 };
 
 /// Who may come in.
@@ -84,6 +84,15 @@ impl Route {
         Route::on(Method::PUT, path, access, axum::routing::put(handler))
     }
 
+    /// Something to take away.
+    pub fn delete<H, T>(path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: axum::handler::Handler<T, AppState>,
+        T: 'static,
+    {
+        Route::on(Method::DELETE, path, access, axum::routing::delete(handler))
+    }
+
     /// Something to change in part.
     pub fn patch<H, T>(path: &'static str, access: Access, handler: H) -> Self
     where
@@ -110,7 +119,13 @@ impl Route {
 
 /// Every route there is.
 pub fn routes() -> Vec<Route> {
-    [auth::routes(), api::routes(), pages::routes()].concat()
+    [
+        auth::routes(),
+        api::routes(),
+        webhooks::routes(),
+        pages::routes(),
+    ]
+    .concat()
 }
 
 /// A body larger than this is refused with 413.
@@ -191,16 +206,30 @@ async fn observed(State(door): State<Door>, request: Request, next: Next) -> Res
 
 /// Lets in whom the table lets in, and hands the [`Viewer`] on.
 async fn wall(door: Door, mut request: Request, next: Next) -> Result<Response, Error> {
+    let address = request
+        .extensions()
+        .get::<auth::client::Client>()
+        .map(|client| client.counted())
+        .unwrap_or_default();
     match door.access {
-        Access::Public => {}
+        // A page brings many files along, and a webhook is counted when its signature does not fit.
+        Access::Public
+            if ["/assets/{name}", "/favicon.ico", "/webhooks/lago"].contains(&door.path) => {}
+        Access::Public if door.method == Method::POST && door.path.starts_with("/login") => {
+            door.app.limits.auth(&address)?;
+        }
+        Access::Public => door.app.limits.general(&address)?,
         Access::Demo if door.app.config.demo => {}
         Access::Demo => return Err(no_such_page(request.uri().path())),
         Access::Read | Access::Control | Access::ReadAll | Access::ControlAll => {
-            let viewer = auth::identify(&door.app, request.uri().path(), request.headers())
-                .await?
-                .ok_or(Error::Unauthenticated)?;
+            let known = auth::identify(&door.app, request.uri().path(), request.headers()).await?;
+            let Some(viewer) = known else {
+                door.app.limits.general(&address)?;
+                return Err(Error::Unauthenticated);
+            };
             if let Some(id) = viewer.actor.id() {
                 tracing::Span::current().record("user.id", tracing::field::display(id));
+                door.app.limits.known(&id.to_string())?;
             }
             viewer.may(door.access)?;
             request.extensions_mut().insert::<Viewer>(viewer);

@@ -6,7 +6,7 @@ use service::clock::Clock;
 use store::{Pool, Pooled};
 use tokio::sync::Semaphore;
 
-use crate::{Config, Result, answers::Answers, live::Hub};
+use crate::{Config, Result, answers::Answers, lago::Lago, limits::Limits, live::Hub};
 
 /// Exports at a time.
 const EXPORTS: usize = 3;
@@ -26,6 +26,10 @@ pub struct App {
     pub live: Hub,
     /// Turns for those who download long tables: each holds a connection for as long as it takes.
     pub exports: Arc<Semaphore>,
+    /// How often one may ask.
+    pub limits: Limits,
+    /// What is asked of Lago, and how its webhooks are known.
+    pub lago: Lago,
 }
 
 /// What handlers take as `State<AppState>`.
@@ -35,6 +39,8 @@ impl App {
     /// A portal on `pool`, which must be one of [`store::Room::Portal`].
     pub fn new(config: Config, pool: Pool, clock: Clock) -> AppState {
         Arc::new(App {
+            limits: Limits::new(config.rates),
+            lago: Lago::new(&config.lago),
             config,
             pool,
             clock,

@@ -19,3 +19,5 @@ mod money;
 mod running;
 #[path = "browser/tariff.rs"]
 mod tariff;
+#[path = "browser/usage.rs"]
+mod usage;

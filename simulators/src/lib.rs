@@ -1,11 +1,13 @@
 //! Simulated charge points on the firmware's own core, for tests, demos and load: one [`station`] with a
-//! physical meter, a [`swarm`] of thousands, the [`floor`] servers they are measured against, and demo [`history()`].
+//! physical meter, a [`swarm`] of thousands, the [`floor`] servers they are measured against, demo [`history()`], and a stand-in for
+//! [`lago`].
 //! Not here: a database. What a charger knows, it knows from its meter and from the server's answers.
 
 pub mod clock;
 pub mod fault;
 pub mod floor;
 mod history;
+pub mod lago;
 pub mod ledger;
 pub mod physics;
 pub mod run;

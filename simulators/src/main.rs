@@ -1,4 +1,4 @@
-//! The command line of the simulators: `evsim run`, `evsim swarm`, `evsim floor`.
+//! The command line of the simulators: `evsim run`, `evsim swarm`, `evsim floor`, `evsim lago`.
 //! Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --fault drop=0.01,delay=200ms,duplicate=0.05
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
   evsim floor --listen 127.0.0.1:9010
+  evsim lago  --listen 127.0.0.1:3000
 
 Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.";
 
@@ -45,6 +46,8 @@ enum Command {
     Swarm(Box<SwarmArgs>),
     /// A bare server that only answers: the floor that a real server is measured against.
     Floor(FloorArgs),
+    /// A stand-in for Lago: takes usage events, and fails as it is told to.
+    Lago(LagoArgs),
 }
 
 #[derive(Args)]
@@ -171,6 +174,41 @@ struct FloorArgs {
     threads: usize,
 }
 
+#[derive(Args)]
+#[command(after_help = "Examples:
+  evsim lago --customer acme=sub-acme --customer bolt=sub-bolt
+  LAGO_API_URL=http://127.0.0.1:3000 LAGO_API_KEY=secret forecourt billing sync
+  curl -d '{\"kind\":\"lost_reply\",\"times\":1}' http://127.0.0.1:3000/_stand_in/faults
+  curl -d '{\"kind\":{\"too_many\":5}}' http://127.0.0.1:3000/_stand_in/faults
+  curl -X DELETE http://127.0.0.1:3000/_stand_in/faults
+  curl http://127.0.0.1:3000/_stand_in/stats
+
+Faults: down, hang, broken, lost_reply, duplicate, half_bad, {slow: ms}, {too_many: s}, {unavailable: s},
+{clock_skew: s}; `times` says to how many requests with events.")]
+struct LagoArgs {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The API key that it wants.
+    #[arg(long, default_value = "secret")]
+    key: String,
+    /// A customer and its active subscription; may be given several times.
+    #[arg(long, value_name = "CUSTOMER=SUBSCRIPTION", value_parser = pair)]
+    customer: Vec<(String, String)>,
+    /// The billable metric and the property that it sums.
+    #[arg(long, value_name = "CODE=PROPERTY", value_parser = pair, default_value = "ev_charging_kwh=kwh")]
+    metric: (String, String),
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((one, other)) if !one.is_empty() && !other.is_empty() => {
+            Ok((one.to_owned(), other.to_owned()))
+        }
+        _ => Err("expected two words with = between them".to_owned()),
+    }
+}
+
 fn known_vehicle(name: &str) -> Result<&'static Vehicle, String> {
     physics::vehicle(name).ok_or_else(|| {
         let names: Vec<_> = VEHICLES.iter().map(|v| v.name).collect();
@@ -206,6 +244,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run_station(*args),
         Command::Swarm(args) => run_swarm(*args),
         Command::Floor(args) => run_floor(&args),
+        Command::Lago(args) => run_lago(args),
     };
     result.unwrap_or_else(|problem| {
         eprintln!("evsim: {problem:#}");
@@ -301,6 +340,32 @@ fn run_floor(args: &FloorArgs) -> anyhow::Result<ExitCode> {
         println!("floor: ws://{}/ocpp (no authentication, nothing is stored)", listener.local_addr()?);
         tokio::select! {
             result = floor::serve(listener, floor::Bare) => result.context("accepting connections")?,
+            signal = tokio::signal::ctrl_c() => signal.context("waiting for an interrupt")?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn run_lago(args: LagoArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(args.listen)
+            .await
+            .with_context(|| format!("--listen {}", args.listen))?;
+        println!(
+            "lago: http://{} (a stand-in; it bills nobody)",
+            listener.local_addr()?
+        );
+        let (handle, server) = simulators::lago::start(listener, &args.key);
+        for (customer, subscription) in &args.customer {
+            handle.world().add_customer(customer, subscription);
+        }
+        let (code, property) = &args.metric;
+        handle.world().put_metric(code, "sum_agg", Some(property));
+        tokio::select! {
+            ended = server => ended.context("serving")?.context("accepting connections")?,
             signal = tokio::signal::ctrl_c() => signal.context("waiting for an interrupt")?,
         }
         Ok(ExitCode::SUCCESS)

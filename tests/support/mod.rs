@@ -46,6 +46,8 @@ impl Product {
             ocpp_public_url: format!("ws://{ocpp}/ocpp"),
             trusted_proxies: Vec::new(),
             demo: false,
+            rates: portal::limits::Rates::none(),
+            lago: service::config::Lago::default(),
         };
         let app = App::new(config, db.pool(Room::Portal), clock);
         let stop = shutdown.clone();

@@ -161,6 +161,7 @@ mod tests {
                 folder: std::env::temp_dir(),
                 outbound: service::outbound::Outbound::new(false).unwrap(),
             },
+            lago: service::config::Lago::default(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Settings, from the environment only. Every problem is reported at once, with the name, the value and what was
 //! expected. No setting is needed to start. `.env.example` documents each variable; a test compares the two.
 
+mod lago;
+
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
@@ -8,6 +10,8 @@ use std::{
     path::PathBuf,
     str::FromStr,
 };
+
+pub use lago::{Cadence, Lago, LagoApi, MeterFlush, Secret};
 
 /// One setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +192,8 @@ pub struct Config {
     pub mail: Mail,
     /// `OUTBOUND_PRIVATE`: whether servers that people name may be inside our own network.
     pub outbound_private: bool,
+    /// Usage to Lago.
+    pub lago: Lago,
     /// What the process says of itself.
     pub log: Log,
     /// `HEALTH_LISTEN`: where health and metrics answer.
@@ -292,6 +298,7 @@ impl Config {
             },
             mail: Mail::from_env(&mut env),
             outbound_private: env.flag("OUTBOUND_PRIVATE"),
+            lago: Lago::from_env(&mut env),
             log: Log {
                 filter: env
                     .text("LOG")

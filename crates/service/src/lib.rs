@@ -4,8 +4,10 @@
 pub mod clock;
 pub mod config;
 pub mod health;
+pub mod http;
 pub mod logging;
 pub mod mail;
 pub mod outbound;
 pub mod postgres;
+pub mod schedule;
 pub mod shutdown;

@@ -26,6 +26,7 @@ pub mod ids;
 pub mod ingest;
 pub mod invoices;
 pub mod job_runs;
+pub mod lago;
 pub mod ledger;
 pub mod legal_entities;
 pub mod lookup;

@@ -127,6 +127,16 @@ async fn one_batch(db: &mut PgConnection, entity: &str, horizon: DateTime<Utc>) 
             "delete from jobs where ctid in
              (select ctid from jobs where coalesce(done_at, failed_at) < $1 limit $2)"
         ),
+        "sync_runs" => delete!(
+            db,
+            horizon,
+            "delete from sync_runs where ctid in (select ctid from sync_runs where started_at < $1 limit $2)"
+        ),
+        "lago_webhooks" => delete!(
+            db,
+            horizon,
+            "delete from lago_webhooks where ctid in (select ctid from lago_webhooks where received_at < $1 limit $2)"
+        ),
         unknown => {
             return Err(Error::Corrupt {
                 table: "retention_policies",

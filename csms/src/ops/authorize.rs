@@ -23,6 +23,8 @@ pub(crate) enum Verdict {
     Invalid,
     /// It already has as many open transactions as it may have.
     ConcurrentTx,
+    /// It charges on nobody's account, where the settings ask for one. The token's own status stays what it is.
+    NoAccount,
 }
 
 /// Looks the token up and decides.
@@ -32,11 +34,16 @@ pub(crate) async fn authorize(
     now: DateTime<Utc>,
 ) -> Result<Authorization, Unavailable> {
     let key = ocpp::lenient::token_key(token);
-    Ok(decide(csms.lookups.token(&key).await?, now))
+    if !csms.options.tag_gating {
+        return Ok(decide(csms.lookups.token(&key).await?, true, now));
+    }
+    let (known, account) = tokio::join!(csms.lookups.token(&key), csms.lookups.account(&key));
+    let on_account = account?.is_some_and(|account| account.active);
+    Ok(decide(known?, on_account, now))
 }
 
-/// A token is as good as the worse of itself and its group.
-pub(crate) fn decide(token: Option<Token>, now: DateTime<Utc>) -> Authorization {
+/// A token is as good as the worse of itself and its group; and somebody must pay, if that is asked for.
+pub(crate) fn decide(token: Option<Token>, on_account: bool, now: DateTime<Utc>) -> Authorization {
     let Some(token) = token else {
         return Authorization {
             verdict: Verdict::Invalid,
@@ -55,6 +62,8 @@ pub(crate) fn decide(token: Option<Token>, now: DateTime<Utc>) -> Authorization 
         Verdict::Expired
     } else if group != Verdict::Accepted {
         group
+    } else if !on_account {
+        Verdict::NoAccount
     } else if token
         .max_active
         .is_some_and(|most| token.open >= i64::from(most))
@@ -97,7 +106,13 @@ mod tests {
     #[track_caller]
     fn check(token: Option<Token>, expected: Verdict) {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        assert_eq!(decide(token, now).verdict, expected);
+        assert_eq!(decide(token.clone(), true, now).verdict, expected);
+        // Without an account only what would be accepted, or counted, has another reason.
+        let gated = match expected {
+            Verdict::Accepted | Verdict::ConcurrentTx => Verdict::NoAccount,
+            other => other,
+        };
+        assert_eq!(decide(token, false, now).verdict, gated);
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn id_tag_info(authorization: &Authorization) -> IdTagInfo {
         parent_id_tag: authorization.parent.clone(),
         status: match authorization.verdict {
             Verdict::Accepted => AuthorizationStatus::Accepted,
-            Verdict::Blocked => AuthorizationStatus::Blocked,
+            Verdict::Blocked | Verdict::NoAccount => AuthorizationStatus::Blocked,
             Verdict::Expired => AuthorizationStatus::Expired,
             Verdict::Invalid => AuthorizationStatus::Invalid,
             Verdict::ConcurrentTx => AuthorizationStatus::ConcurrentTx,

@@ -2,8 +2,10 @@
 
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
+use store::customers::{self, Fields};
 use store::sessions::{self, Filter, State};
-use store::{Room, Scope};
+use store::tag_mappings::{self, NewMapping};
+use store::{Room, Scope, id_tokens};
 
 use crate::support::{Server, Station, noon};
 
@@ -240,4 +242,52 @@ async fn a_register_and_a_time_that_cannot_be_are_noted_and_spoil_no_sum() {
     let mut db = Scope::All.begin(&pool).await.unwrap();
     let totals = sessions::totals(&mut db, &Filter::default()).await.unwrap();
     assert_eq!((totals.count, totals.energy_wh), (2, 0));
+}
+
+#[tokio::test]
+async fn where_an_account_is_asked_for_a_token_without_one_may_not_charge_and_keeps_its_status() {
+    let options = csms::Options {
+        tag_gating: true,
+        ..csms::Options::default()
+    };
+    let server = Server::with(options).await;
+    let mut station = server.station().await;
+    let status = async |station: &mut Station| {
+        let answer = station.call("Authorize", json!({ "idTag": "TAG1" })).await;
+        answer["idTagInfo"]["status"].clone()
+    };
+    assert_eq!(status(&mut station).await, "Blocked");
+    let begun = station
+        .call("StartTransaction", start(noon(), "TAG1"))
+        .await;
+    assert_eq!(begun["idTagInfo"]["status"], "Blocked");
+    let [session] = &server.sessions().await[..] else {
+        panic!("what happened is kept all the same")
+    };
+    assert_eq!(session.flags, ["token-noaccount"]);
+
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let token = id_tokens::find(&mut db, "TAG1").await.unwrap().unwrap();
+    assert_eq!(token.status, "accepted", "the tag itself is not rewritten");
+    let fields = Fields {
+        name: "Acme".to_owned(),
+        email: String::new(),
+        address: String::new(),
+        country: String::new(),
+        tax_id: String::new(),
+        lago_external_id: None,
+        active: true,
+    };
+    let mapping = NewMapping {
+        id_token: "TAG1".to_owned(),
+        customer_id: customers::create(&mut db, &fields, noon()).await.unwrap(),
+        subscription: None,
+        display_name: String::new(),
+        notes: String::new(),
+        active: true,
+    };
+    tag_mappings::create(&mut db, &mapping, noon())
+        .await
+        .unwrap();
+    assert_eq!(status(&mut station).await, "Accepted");
 }

@@ -1,21 +1,59 @@
 //! The API for programs, below `/api/v1`: JSON in, JSON or problem+json out. One file per resource; what they share is
 //! in `input` (what is sent, read strictly) and `shape` (what is answered).
 
+mod billing_events;
 mod commands;
+mod health;
 mod id_tokens;
 pub(crate) mod input;
 mod invoices;
+mod lago;
+mod mappings;
 mod messages;
 mod refusals;
 mod sessions;
 mod shape;
 mod stations;
+mod sync;
 mod transactions;
 
 use crate::{Access, Route};
 
 /// The routes of the API.
 pub fn routes() -> Vec<Route> {
+    [stations_and_sessions(), usage_to_lago()].concat()
+}
+
+fn usage_to_lago() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/health", Access::Public, health::get),
+        Route::post("/api/v1/sync", Access::ControlAll, sync::request),
+        Route::get("/api/v1/sync/status", Access::ReadAll, sync::status),
+        Route::get("/api/v1/sync-state", Access::Read, sync::states),
+        Route::get("/api/v1/mappings", Access::ReadAll, mappings::list),
+        Route::post("/api/v1/mappings", Access::ControlAll, mappings::post),
+        Route::put("/api/v1/mappings/{id}", Access::ControlAll, mappings::put),
+        Route::delete(
+            "/api/v1/mappings/{id}",
+            Access::ControlAll,
+            mappings::delete,
+        ),
+        Route::get("/api/v1/billing-events", Access::Read, billing_events::list),
+        Route::get(
+            "/api/v1/billing-events/export",
+            Access::Read,
+            billing_events::export,
+        ),
+        Route::get("/api/v1/lago/customers", Access::ReadAll, lago::customers),
+        Route::get(
+            "/api/v1/lago/subscriptions",
+            Access::ReadAll,
+            lago::subscriptions,
+        ),
+    ]
+}
+
+fn stations_and_sessions() -> Vec<Route> {
     vec![
         Route::get("/api/v1/stations", Access::Read, stations::list),
         Route::get("/api/v1/stations/{identity}", Access::Read, stations::get),

@@ -59,6 +59,14 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             item("/invoices", "Invoices", icon::PAGE, Access::Read),
             item("/payments", "Payments", icon::COINS, Access::Read),
             item("/reports", "Reports", icon::CHART, Access::Read),
+            item("/mappings", "Mappings", icon::CHAIN, Access::ReadAll),
+            item(
+                "/billing-events",
+                "Billing events",
+                icon::LIST,
+                Access::Read,
+            ),
+            item("/sync", "Sync", icon::SYNC, Access::ReadAll),
         ],
     ),
     (

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod asked;
+pub mod billing_events;
 pub mod customers;
 pub mod driver_groups;
 pub mod flash;
@@ -10,6 +11,7 @@ pub mod form;
 pub mod frame;
 pub mod invoice;
 pub mod invoices;
+pub mod mappings;
 pub mod overview;
 pub mod payments;
 mod price;
@@ -18,6 +20,7 @@ pub mod session;
 pub mod sessions;
 pub mod settings;
 pub mod stations;
+pub mod sync;
 pub mod tariffs;
 pub mod theme;
 
@@ -38,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         reports(),
         customers(),
         driver_groups(),
+        usage_to_lago(),
         settings(),
     ]
     .concat()
@@ -120,6 +124,47 @@ fn customers() -> Vec<Route> {
         Route::get("/customers/new", Access::ControlAll, customers::new),
         Route::get("/customers/{id}", Access::ReadAll, customers::page),
         Route::post("/customers/{id}", Access::ControlAll, customers::change),
+    ]
+}
+
+fn usage_to_lago() -> Vec<Route> {
+    vec![
+        Route::get("/mappings", Access::ReadAll, mappings::list),
+        Route::post("/mappings", Access::ControlAll, mappings::create),
+        Route::get("/mappings/new", Access::ControlAll, mappings::new),
+        Route::get(
+            "/mappings/subscriptions",
+            Access::ControlAll,
+            mappings::subscriptions,
+        ),
+        Route::get("/mappings/{id}", Access::ReadAll, mappings::page),
+        Route::post("/mappings/{id}", Access::ControlAll, mappings::change),
+        Route::post(
+            "/mappings/{id}/toggle",
+            Access::ControlAll,
+            mappings::toggle,
+        ),
+        Route::post(
+            "/mappings/{id}/delete",
+            Access::ControlAll,
+            mappings::delete,
+        ),
+        Route::get("/billing-events", Access::Read, billing_events::page),
+        Route::get("/sync", Access::ReadAll, sync::page),
+        Route::post("/sync", Access::ControlAll, sync::request),
+        Route::post("/sync/retry", Access::ControlAll, sync::retry),
+        Route::get("/sync/runs/{id}", Access::ReadAll, sync::run),
+        Route::post("/sync/runs/{id}/replay", Access::ControlAll, sync::replay),
+        Route::post(
+            "/sync/sessions/{id}/resolve",
+            Access::ControlAll,
+            sync::resolve,
+        ),
+        Route::post(
+            "/sync/webhooks/{id}/replay",
+            Access::ControlAll,
+            sync::replay_webhook,
+        ),
     ]
 }
 

@@ -41,6 +41,21 @@ struct Overview {
     active: Vec<ActiveRow>,
     attention: Vec<Line>,
     refused: i64,
+    usage: Option<Usage>,
+}
+
+/// Usage to Lago at a glance, for who may see it.
+struct Usage {
+    mappings: i64,
+    active_mappings: i64,
+    today: i64,
+    today_kwh: String,
+    week: i64,
+    week_kwh: String,
+    circuit: Chip,
+    metric: Chip,
+    metric_detail: String,
+    runs: Vec<super::sync::Row>,
 }
 
 struct StateCount {
@@ -105,7 +120,9 @@ async fn load(db: &mut Scoped<'_>, frame: Frame, now: DateTime<Utc>) -> Result<O
     let refused = refused_since(db, &frame.scope, now - TimeDelta::hours(24)).await?;
     let zone = common_zone(&sites::list(db).await?);
     let midnight = midnight(now, zone);
+    let usage = usage(db, &frame.scope, midnight).await?;
     Ok(Overview {
+        usage,
         as_of: Moment::new(now, None),
         nothing_to_see: frame.sees_nothing(),
         power_kw: number::kilo(figures.power_w),
@@ -139,6 +156,39 @@ async fn refused_since(db: &mut Scoped<'_>, scope: &Scope, since: DateTime<Utc>)
     let refusals = store::refusals::list(db, None, 100).await?;
     let recent = refusals.iter().filter(|refusal| refusal.last_at >= since);
     i64::try_from(recent.count()).map_err(|_| Error::Broken("too many refusals".to_owned()))
+}
+
+/// Mappings, events and runs belong to no site. Where nobody maps tokens there is nothing to tell.
+async fn usage(
+    db: &mut Scoped<'_>,
+    scope: &Scope,
+    midnight: DateTime<Utc>,
+) -> Result<Option<Usage>> {
+    /// Runs shown.
+    const RUNS: i64 = 5;
+    if *scope != Scope::All {
+        return Ok(None);
+    }
+    let (mappings, active_mappings) = store::tag_mappings::count(db).await?;
+    let runs = store::lago::runs::recent(db, RUNS).await?;
+    if mappings == 0 && runs.is_empty() {
+        return Ok(None);
+    }
+    let (today, today_kwh) = store::lago::events::total(db, midnight).await?;
+    let (week, week_kwh) = store::lago::events::total(db, midnight - TimeDelta::days(6)).await?;
+    let link = store::lago::link::load(db).await?;
+    Ok(Some(Usage {
+        mappings,
+        active_mappings,
+        today,
+        today_kwh: format!("{today_kwh:.2}"),
+        week,
+        week_kwh: format!("{week_kwh:.2}"),
+        circuit: Chip::circuit(&link.circuit),
+        metric: Chip::metric(link.metric_ok),
+        metric_detail: link.metric_detail,
+        runs: runs.into_iter().map(super::sync::Row::new).collect(),
+    }))
 }
 
 /// The zone that all sites share; UTC if they do not.

@@ -84,6 +84,45 @@ impl Chip {
         }
     }
 
+    /// What became of a billing event.
+    pub fn billing_event(status: &str) -> Self {
+        match status {
+            "pending" => Chip::new("preparing", icon::CLOCK, "Waits"),
+            "sent" => Chip::new("available", icon::CHECK, "Sent"),
+            "duplicate" => Chip::new("available", icon::CHECK, "Known already"),
+            "rejected" => Chip::new("faulted", icon::TRIANGLE, "Refused"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
+    /// How a run of the sync stands.
+    pub fn run(status: &str) -> Self {
+        match status {
+            "running" => Chip::new("charging", icon::SYNC, "Running"),
+            "completed" => Chip::new("available", icon::CHECK, "Completed"),
+            "failed" => Chip::new("faulted", icon::TRIANGLE, "Failed"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
+    /// The circuit to Lago.
+    pub fn circuit(state: &str) -> Self {
+        match state {
+            "closed" => Chip::new("available", icon::CHECK, "Circuit closed"),
+            "half-open" => Chip::new("suspended", icon::QUESTION, "Circuit half-open"),
+            _ => Chip::new("faulted", icon::SLASH, "Circuit open"),
+        }
+    }
+
+    /// Whether Lago's metric sums what we send.
+    pub fn metric(ok: Option<bool>) -> Self {
+        match ok {
+            Some(true) => Chip::new("available", icon::CHECK, "Fits"),
+            Some(false) => Chip::new("faulted", icon::TRIANGLE, "Does not fit"),
+            None => Chip::new("unavailable", icon::QUESTION, "Not checked"),
+        }
+    }
+
     /// Why something needs a person.
     pub fn trouble(trouble: store::overview::Trouble) -> Self {
         use store::overview::Trouble;

@@ -30,6 +30,8 @@ impl Running {
             ocpp_public_url: "ws://127.0.0.1:9000/ocpp".to_owned(),
             trusted_proxies: Vec::new(),
             demo: false,
+            rates: portal::limits::Rates::none(),
+            lago: service::config::Lago::default(),
         };
         let clock = Clock::system();
         let app = App::new(config, db.pool(Room::Portal), clock.clone());

@@ -41,6 +41,8 @@ pub fn config() -> Config {
         ocpp_public_url: "ws://portal.test:9000/ocpp".to_owned(),
         trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
         demo: false,
+        rates: portal::limits::Rates::none(),
+        lago: service::config::Lago::default(),
     }
 }
 

@@ -1,0 +1,374 @@
+//! What a run does when nothing fails, and when Lago or a person says no.
+
+use std::time::Duration;
+
+use billing::lago::{Turn, reconcile, run::Wanted, worker};
+use service::config::{Cadence, MeterFlush};
+use store::{
+    Room, Scope,
+    lago::{
+        events, reconciliations,
+        runs::{self, Cause},
+        state,
+    },
+    tag_mappings,
+};
+
+use crate::rig::Rig;
+
+const QUARTER: Duration = Duration::from_secs(900);
+
+#[tokio::test]
+async fn v6_a_charge_is_two_events_that_sum_to_its_register() {
+    let rig = Rig::new().await;
+    let id = rig.begin("tag0", 1_200_000).await;
+    rig.clock.advance(QUARTER);
+    rig.meter(id, 1_203_450).await;
+    let first = rig.run().await;
+    assert_eq!((first.created, first.sent, first.errors.len()), (1, 1, 0));
+    assert_eq!(rig.run().await.created, 0, "nothing came on the meter");
+    rig.clock.advance(QUARTER);
+    rig.stop(id, 1_218_250).await;
+    assert_eq!(rig.run().await.created, 1);
+    assert_eq!(rig.run().await.sessions, 0, "it is finished");
+
+    let outbox = rig.outbox().await;
+    let told: Vec<_> = outbox
+        .iter()
+        .map(|event| (event.kwh.to_string(), event.is_final, event.status.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("3.450".to_owned(), false, "sent"),
+            ("14.800".to_owned(), true, "sent")
+        ]
+    );
+    assert_eq!(outbox[1].at, rig.now());
+    assert_eq!(outbox[0].event_id, format!("fc_{id}_1200000_1203450"));
+    assert_eq!(outbox[0].lago_subscription.as_deref(), Some("sub-acme"));
+    rig.assert_same(2).await;
+}
+
+#[tokio::test]
+async fn v7_a_duplicate_in_the_middle_of_a_batch() {
+    let rig = Rig::new().await;
+    rig.sessions(1, 3).await;
+    let mut local = rig.sync.clone();
+    local.client = None;
+    local.turn(scheduled()).await.unwrap();
+    let outbox = rig.outbox().await;
+    assert!(outbox.iter().all(|event| event.status == "pending"));
+    let known = serde_json::json!({ "event": {
+        "transaction_id": outbox[1].event_id, "external_subscription_id": "sub-acme", "code": "ev_charging_kwh",
+        "timestamp": outbox[1].at.timestamp(), "properties": { "kwh": outbox[1].kwh.to_string() } } });
+    let body = known.to_string();
+    let reply = rig
+        .lago
+        .world()
+        .answer("POST", "/events", &[], body.as_bytes(), rig.now());
+    assert_eq!(reply.status, 200);
+
+    let run = rig.run().await;
+    assert_eq!((run.sent, run.duplicates, run.rejected), (2, 1, 0));
+    let statuses: Vec<_> = rig
+        .outbox()
+        .await
+        .into_iter()
+        .map(|event| event.status)
+        .collect();
+    assert_eq!(statuses, ["sent", "duplicate", "sent"]);
+    rig.assert_same(3).await;
+}
+
+fn scheduled() -> Wanted {
+    Wanted {
+        run: Some(Cause::Schedule),
+        ..Wanted::default()
+    }
+}
+
+#[tokio::test]
+async fn v8_an_unmapped_child_is_billed_to_its_parents_customer() {
+    let rig = Rig::new().await;
+    rig.token("CHILD", "tag0").await;
+    let id = rig.begin("child", 0).await;
+    rig.stop(id, 1_000).await;
+    let stranger = rig.begin("STRANGER", 0).await;
+    rig.stop(stranger, 2_000).await;
+    let run = rig.run().await;
+    assert_eq!((run.created, run.unmapped), (1, 1));
+    assert_eq!(rig.outbox().await[0].lago_customer, "acme");
+
+    // Nothing is lost: once somebody pays for the stranger, all of it is billed.
+    rig.map("STRANGER", "bolt", Some("sub-bolt")).await;
+    let run = rig.run().await;
+    assert_eq!((run.created, run.unmapped), (1, 0));
+    rig.assert_same(2).await;
+}
+
+#[tokio::test]
+async fn another_mapping_holds_from_the_next_event_on() {
+    let rig = Rig::new().await;
+    let mapping = rig.map("CARD", "acme", Some("sub-acme")).await;
+    let id = rig.begin("CARD", 0).await;
+    rig.meter(id, 1_000).await;
+    rig.lago.fail(simulators::lago::Kind::Broken, None);
+    rig.run().await;
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    tag_mappings::delete(&mut db, mapping).await.unwrap();
+    drop(db);
+    rig.map("CARD", "bolt", Some("sub-bolt")).await;
+    rig.lago.heal();
+    rig.clock.advance(QUARTER);
+    rig.stop(id, 3_000).await;
+    rig.run().await;
+    let whose: Vec<_> = rig
+        .outbox()
+        .await
+        .into_iter()
+        .map(|event| (event.lago_subscription.unwrap(), event.status))
+        .collect();
+    assert_eq!(
+        whose,
+        [
+            ("sub-acme".to_owned(), "sent".to_owned()),
+            ("sub-bolt".to_owned(), "sent".to_owned())
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_meter_that_runs_back_bills_nothing_until_somebody_has_looked() {
+    let rig = Rig::new().await;
+    let id = rig.begin("TAG0", 1_000).await;
+    rig.clock.advance(QUARTER);
+    rig.meter(id, 5_000).await;
+    assert_eq!(rig.run().await.created, 1);
+    rig.clock.advance(QUARTER);
+    rig.meter(id, 40).await;
+    assert_eq!(rig.run().await.created, 0);
+    let pool = rig.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let flagged = state::list(&mut db, true, 10).await.unwrap();
+    assert_eq!(
+        (flagged[0].session_id, flagged[0].flags.as_slice()),
+        (id, ["meter-rollback".to_owned()].as_slice())
+    );
+    assert!(state::resolve(&mut db, id, rig.now()).await.unwrap());
+    db.commit().await.unwrap();
+    rig.clock.advance(QUARTER);
+    rig.stop(id, 1_040).await;
+    assert_eq!(rig.run().await.created, 1);
+    let outbox = rig.outbox().await;
+    let total: rust_decimal::Decimal = outbox.iter().map(|event| event.kwh).sum();
+    assert_eq!(total.to_string(), "5.000");
+}
+
+#[tokio::test]
+async fn a_later_stop_is_trued_up() {
+    let rig = Rig::new().await;
+    let id = rig.begin("TAG0", 0).await;
+    rig.supersede(id, 2_000).await;
+    assert_eq!(rig.run().await.created, 1);
+    rig.clock.advance(QUARTER);
+    rig.stop_late(id, 2_500).await;
+    assert_eq!(rig.run().await.created, 1);
+    let outbox = rig.outbox().await;
+    assert_eq!(outbox[1].event_id, format!("fc_{id}_2000_2500"));
+    rig.assert_same(2).await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_metric_that_would_bill_otherwise() {
+    let rig = Rig::new().await;
+    rig.lago
+        .world()
+        .put_metric("ev_charging_kwh", "count_agg", None);
+    rig.sessions(1, 2).await;
+    let run = rig.run().await;
+    assert_eq!((run.created, run.sent), (2, 0));
+    assert!(run.errors[0].contains("count_agg"), "{:?}", run.errors);
+    let link = rig.link().await;
+    assert_eq!(link.metric_ok, Some(false));
+    assert!(link.metric_detail.contains("expected sum_agg"));
+
+    rig.lago
+        .world()
+        .put_metric("ev_charging_kwh", "sum_agg", Some("kwh"));
+    assert_eq!(rig.run().await.sent, 2);
+    assert_eq!(rig.link().await.metric_ok, Some(true));
+}
+
+#[tokio::test]
+async fn a_customer_without_an_active_subscription_waits() {
+    let rig = Rig::new().await;
+    rig.lago.world().put_subscription(serde_json::json!({
+        "external_id": "sub-acme", "external_customer_id": "acme", "status": "terminated" }));
+    rig.sessions(1, 1).await;
+    let run = rig.run().await;
+    assert_eq!((run.created, run.sent), (1, 0));
+    let reason = rig.outbox().await[0].reason.clone().unwrap();
+    assert!(reason.contains("no active subscription"), "{reason}");
+    rig.lago.world().put_subscription(serde_json::json!({
+        "external_id": "sub-new", "external_customer_id": "acme", "status": "active" }));
+    assert_eq!(rig.run().await.sent, 1);
+    assert_eq!(
+        rig.outbox().await[0].lago_subscription.as_deref(),
+        Some("sub-new")
+    );
+}
+
+#[tokio::test]
+async fn a_run_sent_again_bills_nothing_twice_and_mends_what_lago_lost() {
+    let rig = Rig::new().await;
+    rig.sessions(1, 5).await;
+    rig.run().await;
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    let run = runs::recent(&mut db, 1).await.unwrap()[0].id;
+    let lost = rig.outbox().await[2].event_id.clone();
+    rig.lago.world().lose(&lost);
+    let wanted = Wanted {
+        replay: Some(run),
+        ..Wanted::default()
+    };
+    let Turn::Ran(ran) = rig.sync.turn(wanted).await.unwrap() else {
+        panic!("nobody else has the turn")
+    };
+    let tally = &ran[0].1;
+    assert_eq!((tally.sent, tally.duplicates), (1, 4));
+    rig.assert_same(5).await;
+    let replay = runs::get(&mut db, ran[0].0).await.unwrap().unwrap();
+    assert_eq!(
+        (replay.cause.as_str(), replay.replay_of),
+        ("replay", Some(run))
+    );
+    let log = runs::log_of(&mut db, ran[0].0, 10).await.unwrap();
+    assert!(log[0].line.contains("5 events"), "{log:?}");
+}
+
+#[tokio::test]
+async fn one_process_runs_at_a_time_and_a_request_is_heard_by_whoever_does() {
+    let rig = Rig::new().await;
+    let mut other = rig.db.pool.acquire().await.unwrap();
+    assert!(runs::take_turn(&mut other).await.unwrap());
+    assert_eq!(rig.sync.turn(scheduled()).await.unwrap(), Turn::Taken);
+    runs::end_turn(&mut other).await.unwrap();
+
+    runs::request(&mut other, "portal", None, rig.now())
+        .await
+        .unwrap();
+    worker::look(&rig.sync, false, false, rig.now())
+        .await
+        .unwrap();
+    let last = runs::recent(&mut other, 5).await.unwrap();
+    assert_eq!((last.len(), last[0].cause.as_str()), (1, "request"));
+    worker::look(&rig.sync, false, false, rig.now())
+        .await
+        .unwrap();
+    assert_eq!(runs::recent(&mut other, 5).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn meters_have_their_say_between_runs() {
+    let mut rig = Rig::new().await;
+    rig.sync.settings.meter = Some(MeterFlush {
+        seconds: 60,
+        wh: 1_000,
+    });
+    let id = rig.begin("TAG0", 0).await;
+    let look = async |rig: &Rig| {
+        worker::look(&rig.sync, false, false, rig.now())
+            .await
+            .unwrap();
+        rig.outbox().await.len()
+    };
+    rig.clock.advance(Duration::from_secs(10));
+    rig.meter(id, 900).await;
+    assert_eq!(look(&rig).await, 0, "too little, too soon");
+    rig.clock.advance(Duration::from_secs(10));
+    rig.meter(id, 1_000).await;
+    assert_eq!(look(&rig).await, 1);
+    rig.clock.advance(Duration::from_secs(50));
+    rig.meter(id, 1_100).await;
+    assert_eq!(look(&rig).await, 1);
+    rig.clock.advance(Duration::from_secs(10));
+    assert_eq!(look(&rig).await, 2, "a minute after the last one");
+    rig.stop(id, 1_150).await;
+    assert_eq!(look(&rig).await, 3, "the rest");
+    assert_eq!(look(&rig).await, 3);
+    rig.assert_same(3).await;
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    assert_eq!(runs::recent(&mut db, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn ticks_are_skipped_while_nothing_happens() {
+    let mut rig = Rig::new().await;
+    rig.sync.settings.cadence = Cadence::Adaptive;
+    for _ in 0..12 {
+        worker::look(&rig.sync, false, true, rig.now())
+            .await
+            .unwrap();
+        rig.clock.advance(QUARTER);
+    }
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    // Two quiet ones, then one an hour.
+    assert_eq!(runs::recent(&mut db, 20).await.unwrap().len(), 4);
+    assert_eq!(rig.link().await.cadence, "idle");
+    rig.begin("TAG0", 0).await;
+    worker::look(&rig.sync, false, true, rig.now())
+        .await
+        .unwrap();
+    assert_eq!(rig.link().await.cadence, "active");
+}
+
+#[tokio::test]
+async fn the_night_compares_both_books() {
+    let rig = Rig::new().await;
+    rig.sessions(1, 130).await;
+    rig.run().await;
+    rig.clock.advance(Duration::from_secs(86_400));
+    let words = reconcile::run(&rig.sync, rig.now()).await.unwrap();
+    assert_eq!(words, "1 compared, 0 differ");
+    let lost = rig.outbox().await[7].event_id.clone();
+    rig.lago.world().lose(&lost);
+    let words = reconcile::run(&rig.sync, rig.now()).await.unwrap();
+    assert_eq!(words, "1 compared, 1 differ");
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    let wrong = reconciliations::recent(&mut db, true, 5).await.unwrap();
+    assert_eq!(
+        (wrong[0].our_events, wrong[0].lago_events, &wrong[0].missing),
+        (130, 129, &vec![lost])
+    );
+}
+
+#[tokio::test]
+async fn lists_of_lago_are_read_to_their_end() {
+    let rig = Rig::new().await;
+    for n in 0..250 {
+        let (customer, subscription) = (format!("c{n}"), format!("s{n}"));
+        rig.lago.world().add_customer(&customer, &subscription);
+    }
+    let client = rig.sync.client.as_ref().unwrap();
+    assert_eq!(client.customers().await.unwrap().len(), 252);
+    assert_eq!(client.subscriptions(None).await.unwrap().len(), 252);
+    let of_one = client.subscriptions(Some("c7")).await.unwrap();
+    assert_eq!(of_one[0].external_id, "s7");
+}
+
+#[tokio::test]
+async fn a_wrong_key_stops_the_run_and_is_told() {
+    let mut rig = Rig::new().await;
+    let api = service::config::LagoApi {
+        key: service::config::Secret("another".to_owned()),
+        ..rig.sync.settings.api.clone().unwrap()
+    };
+    rig.sync.client = Some(billing::lago::Client::new(&api, Duration::from_secs(1)).unwrap());
+    rig.sessions(1, 1).await;
+    let run = rig.run().await;
+    assert!(run.errors[0].contains("LAGO_API_KEY"), "{:?}", run.errors);
+    assert_eq!(rig.waiting().await, 1);
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    assert_eq!(events::count_pending(&mut db).await.unwrap(), 1);
+}
