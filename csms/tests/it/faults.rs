@@ -12,6 +12,7 @@ use store::disturb::{Blow, Moment};
 use store::proof::{Disorder, Fact};
 use store::sessions::State;
 use store::testing::TestDb;
+use tokio::sync::watch;
 
 use crate::proxy::Proxy;
 use crate::support::{Server, Station, eventually, noon};
@@ -517,6 +518,88 @@ async fn a_silent_station_is_shown_offline_and_its_session_stays_open() {
     };
     assert_eq!(session.state, State::Active);
     reads.abort();
+}
+
+/// A connected station of a fleet: it reads what it is sent, answering pings, until `falls_silent`; then it holds its
+/// socket and reads nothing. Ends when its connection does, and says whether it still read.
+async fn reads_until(mut station: Station, falls_silent: Option<watch::Receiver<bool>>) -> bool {
+    let Some(mut told) = falls_silent else {
+        station.close_code().await;
+        return true;
+    };
+    tokio::select! {
+        _ = station.close_code() => return true,
+        told = told.wait_for(|silent| *silent) => drop(told),
+    }
+    std::future::pending::<()>().await;
+    drop(station);
+    false
+}
+
+/// Fault R13 at the size of CHAOS_SILENT stations that fall silent beside as many that do not; how long it takes to see
+/// it is printed.
+#[tokio::test]
+async fn half_of_a_fleet_falls_silent_at_once_and_the_other_half_does_not_notice() {
+    let half = std::env::var("CHAOS_SILENT")
+        .map_or(10, |text| text.parse().expect("CHAOS_SILENT: a number"));
+    let ping_interval = Duration::from_secs(1);
+    let server = Server::with(Options {
+        ping_interval,
+        ..Options::default()
+    })
+    .await;
+    let (fall, falls_silent) = watch::channel(false);
+    let (mut silent, mut lively) = (Vec::new(), Vec::new());
+    for number in 0..half {
+        for (kind, list) in [("S", &mut silent), ("L", &mut lively)] {
+            let identity = format!("{kind}{number}");
+            server.add_station(&identity, None).await;
+            let mut station = server.booted(&identity).await;
+            if kind == "S" {
+                let charge = Charge {
+                    at: now(),
+                    from_wh: 0,
+                };
+                let (action, payload) = charge.start();
+                station.call(action, payload).await;
+            }
+            let falls_silent = (kind == "S").then(|| falls_silent.clone());
+            list.push((identity, tokio::spawn(reads_until(station, falls_silent))));
+        }
+    }
+    for (identity, _) in silent.iter().chain(&lively) {
+        eventually("all online", async || {
+            server.db.is_connected(identity).await.then_some(())
+        })
+        .await;
+    }
+    fall.send(true).unwrap();
+    let begun = tokio::time::Instant::now();
+    for (identity, _) in &silent {
+        eventually("the silent ones offline", async || {
+            (!server.db.is_connected(identity).await).then_some(())
+        })
+        .await;
+    }
+    let report = json!({ "chaos": "silent", "silent": half, "of": 2 * half, "ping_interval_s": ping_interval.as_secs(),
+        "offline_after_s": begun.elapsed().as_secs_f64() });
+    println!("{report}");
+    for (identity, reads) in &lively {
+        assert!(
+            !reads.is_finished() && server.db.is_connected(identity).await,
+            "{identity} was sent away"
+        );
+    }
+    let sessions = server.sessions().await;
+    assert_eq!(sessions.len(), half.min(500));
+    assert!(
+        sessions
+            .iter()
+            .all(|session| session.state == State::Active)
+    );
+    for (_, task) in silent.into_iter().chain(lively) {
+        task.abort();
+    }
 }
 
 #[tokio::test]
