@@ -22,9 +22,10 @@ use super::book::{Book, Surroundings, new_price};
 pub const READER: &str = "pricing";
 
 /// What it reads of the outbox; each names a session.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 6] = [
     "transaction.started",
     "transaction.stopped",
+    "transaction.corrected",
     "transaction.orphaned",
     "transaction.contradicted",
     "session.late",

@@ -73,7 +73,8 @@ async fn an_end_that_was_concluded_is_held_until_the_stations_own_comes() {
     town.stop_flagged(session, "2026-11-20T10:30:00Z", 3000, &["superseded"])
         .await;
     town.price().await;
-    town.stop(session, "2026-11-20T11:00:00Z", 11_000).await;
+    town.stop_after_all(session, "2026-11-20T11:00:00Z", 11_000)
+        .await;
     town.price().await;
     assert_eq!(
         town.told(session).await,

@@ -198,6 +198,24 @@ impl Town {
     }
 
     pub async fn stop_flagged(&self, session: Uuid, stop: &str, wh: i64, flags: &[&str]) {
+        self.stop_told("transaction.stopped", session, stop, wh, flags)
+            .await;
+    }
+
+    /// The station's own stop, after one that was concluded.
+    pub async fn stop_after_all(&self, session: Uuid, stop: &str, wh: i64) {
+        self.stop_told("transaction.corrected", session, stop, wh, &[])
+            .await;
+    }
+
+    async fn stop_told(
+        &self,
+        kind: &'static str,
+        session: Uuid,
+        stop: &str,
+        wh: i64,
+        flags: &[&str],
+    ) {
         let stopped_at = at(stop);
         self.commit(Effect {
             stops: vec![Stop {
@@ -211,7 +229,7 @@ impl Town {
                 flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
                 figures: None,
             }],
-            events: vec![self.event("transaction.stopped", session, stopped_at)],
+            events: vec![self.event(kind, session, stopped_at)],
             ..Effect::default()
         })
         .await;
