@@ -109,9 +109,11 @@ async fn r17_a_worker_killed_around_its_post_loses_and_doubles_nothing() {
         let mut child = worker(&db, &url);
         let wanted = [Moment::Arrived, Moment::Kept, Moment::Answered][kill % 3];
         if comes(&mut moments, wanted, &mut child).await {
-            // Up to 7 ms later: between the answer and its note, or in the note.
-            let late = u64::try_from(kill % 8).unwrap();
-            tokio::time::sleep(Duration::from_millis(late)).await;
+            if wanted == Moment::Answered {
+                // Up to 7 ms later: between the answer and its note, or in the note.
+                let late = u64::try_from(kill % 8).unwrap();
+                tokio::time::sleep(Duration::from_millis(late)).await;
+            }
             by_moment[kill % 3] += 1;
         } else {
             by_moment[3] += 1;
@@ -138,7 +140,8 @@ async fn finish(db: &TestDb, url: &str, lago: &Handle, made: i64) {
         .iter()
         .filter(|run| run.errors == ["worker restarted"])
         .count();
-    assert!(abandoned > KILLS / 2, "{abandoned} runs were cut short");
+    // Those whose answer never came, less the few that were quicker than the kill.
+    assert!(abandoned > KILLS / 3, "{abandoned} runs were cut short");
 
     let pool = db.pool(Room::Portal);
     let mut scoped = Scope::All.begin(&pool).await.unwrap();

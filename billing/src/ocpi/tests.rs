@@ -374,8 +374,7 @@ fn numbers_are_read_and_written_to_the_digit() {
         ("3e-1", "0.3"),
         ("0.1234", "0.1234"),
     ] {
-        let tariff =
-            import(&text.replace("\"price\":1,", &format!("\"price\":{digits},"))).unwrap();
+        let tariff = import(&text.replace("\"price\":1", &format!("\"price\":{digits}"))).unwrap();
         let component = tariff.elements[0].component(Kind::Energy).unwrap();
         assert_eq!(
             serde_json::to_value(&component.price).unwrap(),

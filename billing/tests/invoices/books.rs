@@ -356,6 +356,8 @@ async fn what_people_ask_for_is_done_once_or_refused_in_words() {
         },
     )
     .await;
+    // Of one millisecond nobody knows which came first: this one is asked when the others are done.
+    assert_eq!(requests::work_off(&pool, now()).await.unwrap(), 2);
     let again = ask(
         &pool,
         invoice.id,
@@ -367,7 +369,7 @@ async fn what_people_ask_for_is_done_once_or_refused_in_words() {
     .await;
     let unknown = ask(&pool, Uuid::nil(), Wish::Regenerate).await;
     let receipt = ask(&pool, Uuid::nil(), Wish::Receipt { buyer: None }).await;
-    assert_eq!(requests::work_off(&pool, now()).await.unwrap(), 5);
+    assert_eq!(requests::work_off(&pool, now()).await.unwrap(), 3);
     let mut refused = async |id| {
         billing_requests::outcome(&mut db, id)
             .await
