@@ -7,7 +7,7 @@
 //! 1. `GET` shows it: [`Form::filled`] of what is there, or [`Form::default`], in a template that calls the macros of
 //!    `form.html` with the form and the name of each field.
 //! 2. `POST` takes a `Form`, reads it into a plain value, and if it is not [`Form::is_clean`] shows the page again
-//!    with [`super::again`] (422). Whatever the database refuses by name becomes a complaint too.
+//!    with `super::again` (422). Whatever the database refuses by name becomes a complaint too.
 //! 3. What was done is written with [`crate::auth::Viewer::did`] in the same transaction, and the answer is
 //!    [`super::flash::Flash::to`]: 303, and the next page says what happened.
 //!
