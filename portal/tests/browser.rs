@@ -7,6 +7,8 @@ mod support;
 mod charge;
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/invoices.rs"]
+mod invoices;
 #[path = "browser/keys.rs"]
 mod keys;
 #[path = "browser/live.rs"]

@@ -22,7 +22,7 @@ async fn a_paused_postgres_costs_patience_and_no_message() {
     load.grows(200).await;
     let mut canary = Talker::connect(&rig.target(), CANARY).await;
     let paused = rig.pause_postgres();
-    sleep(plan.paused).await;
+    canary.stay(plan.paused).await;
     drop(paused);
     load.grows(200).await;
     canary.call("Heartbeat", &serde_json::json!({})).await;

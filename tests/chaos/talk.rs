@@ -55,6 +55,14 @@ impl Talker {
         }
     }
 
+    /// Stays connected for so long: a station that answers no pings is sent away for that.
+    pub async fn stay(&mut self, time: Duration) {
+        let ended = timeout(time, async {
+            while let Some(Ok(_)) = self.socket.next().await {}
+        });
+        assert!(ended.await.is_err(), "the connection ended");
+    }
+
     async fn next(&mut self) -> Option<Message> {
         let frame = timeout(PATIENCE, self.socket.next()).await;
         frame.expect("a frame in time").and_then(Result::ok)
