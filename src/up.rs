@@ -17,7 +17,8 @@ const GRACE: Duration = Duration::from_secs(4);
 /// Connections of each room.
 const CSMS_POOL: u32 = 16;
 const PORTAL_POOL: u32 = 16;
-const BILLING_POOL: u32 = 4;
+/// Three of its workers each keep one to hear a doorbell, and each of five may hold one while its work takes another.
+const BILLING_POOL: u32 = 16;
 
 /// Which rooms a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
