@@ -10,6 +10,7 @@ use service::{clock::Clock, shutdown::Shutdown};
 use store::{
     Connection, Pool,
     audit::Actor,
+    bell::Doorbell,
     billing_requests::{self, Request},
     ids,
     payments::Method,
@@ -23,7 +24,8 @@ use crate::invoice::{
     send,
 };
 
-const LOOK: Duration = Duration::from_millis(500);
+/// It looks this often even if nobody rings.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What may be asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,14 +101,15 @@ pub async fn ask(
 }
 
 /// Works off what is asked for, until the shutdown.
-pub(crate) async fn work_until_shutdown(pool: &Pool, clock: &Clock, shutdown: &Shutdown) {
+pub async fn work_until_shutdown(pool: &Pool, clock: &Clock, shutdown: &Shutdown) {
+    let mut bell = Doorbell::new(pool, &[billing_requests::CHANNEL]);
     loop {
         if let Err(error) = work_off(pool, clock.now()).await {
             tracing::warn!(%error, "requests to billing wait for the database");
         }
         tokio::select! {
             () = shutdown.soft().cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            _ = bell.wait(LOOK) => {}
         }
     }
 }

@@ -8,12 +8,12 @@ use std::{
 
 use store::{
     Scope,
-    bell::Bell,
+    bell::Doorbell,
     commands::{self, Command, ENDED_CHANNEL},
 };
 use tokio::{
     sync::broadcast::{self, Receiver, Sender},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 use uuid::Uuid;
 
@@ -62,24 +62,12 @@ impl Answers {
 
 /// Passes rings on to everybody who waits.
 async fn hear(app: AppState, sender: Sender<Uuid>) {
-    let mut bell = None;
+    let mut bell = Doorbell::new(&app.pool, &[ENDED_CHANNEL]);
     while !app.answers.is_deserted(&sender) {
-        if bell.is_none() {
-            bell = Bell::hang(&app.pool, &[ENDED_CHANNEL]).await.ok();
-        }
-        let Some(hung) = &mut bell else {
-            sleep(IDLE).await;
-            continue;
-        };
-        match timeout_at(Instant::now() + IDLE, hung.next()).await {
-            Ok(Ok(ring)) => {
-                if let Ok(id) = ring.text.parse() {
-                    // Nobody waiting is no error: the loop ends.
-                    let _ = sender.send(id);
-                }
-            }
-            Ok(Err(_)) => bell = None,
-            Err(_) => {}
+        let ring = bell.wait(IDLE).await;
+        if let Some(id) = ring.and_then(|ring| ring.text.parse().ok()) {
+            // Nobody waiting is no error: the loop ends.
+            let _ = sender.send(id);
         }
     }
 }

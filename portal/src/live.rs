@@ -19,12 +19,12 @@ use axum::{
 use futures_util::stream;
 use store::{
     Pool, Scope, Scoped,
-    bell::Bell,
+    bell::Doorbell,
     events::{self, CHANNEL, Event, Position},
 };
 use tokio::{
     sync::broadcast::{self, Receiver, Sender, error::RecvError},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -113,7 +113,7 @@ impl Hub {
 
 /// Reads the outbox from now on and tells everybody who listens.
 async fn read(app: AppState, sender: Sender<Arc<Event>>) {
-    let mut bell = None;
+    let mut bell = Doorbell::new(&app.pool, &[CHANNEL]);
     let mut position = None;
     while !app.live.is_deserted(&sender) && !app.live.closed.is_cancelled() {
         match news(&app.pool, position).await {
@@ -126,7 +126,7 @@ async fn read(app: AppState, sender: Sender<Arc<Event>>) {
             }
             Err(error) => tracing::warn!(%error, "live pages cannot read the events; trying again"),
         }
-        wait(&app, &mut bell).await;
+        bell.wait(POLL).await;
     }
 }
 
@@ -139,21 +139,6 @@ async fn news(pool: &Pool, position: Option<Position>) -> store::Result<(Vec<Eve
     let events = events::after(&mut db, position, BATCH).await?;
     let at = events.last().map_or(position, |event| event.position);
     Ok((events, at))
-}
-
-/// Waits for the doorbell, or a while.
-async fn wait(app: &AppState, bell: &mut Option<Bell>) {
-    if bell.is_none() {
-        *bell = Bell::hang(&app.pool, &[CHANNEL]).await.ok();
-    }
-    let Some(hung) = bell else {
-        sleep(POLL).await;
-        return;
-    };
-    // A broken bell is hung anew; until then polling does.
-    if let Ok(Err(_)) = timeout(POLL, hung.next()).await {
-        *bell = None;
-    }
 }
 
 /// What a stream shows.

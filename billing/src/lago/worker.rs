@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use service::{config::Cadence, shutdown::Shutdown};
 use store::{
-    bell::Bell,
+    bell::Doorbell,
     job_runs,
     lago::{
         link,
@@ -30,11 +30,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub async fn work_until_shutdown(sync: &Sync, shutdown: &Shutdown) {
     let mut next = sync.settings.schedule.after(sync.clock.now());
     let mut first = true;
-    let mut bell = None;
+    let mut bell = Doorbell::new(&sync.pool, &[runs::CHANNEL]);
     while !shutdown.soft().is_cancelled() {
-        if bell.is_none() {
-            bell = Bell::hang(&sync.pool, &[runs::CHANNEL]).await.ok();
-        }
         let now = sync.clock.now();
         let is_tick = next.is_some_and(|next| next <= now);
         if is_tick {
@@ -51,17 +48,8 @@ pub async fn work_until_shutdown(sync: &Sync, shutdown: &Shutdown) {
         });
         tokio::select! {
             () = shutdown.soft().cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-            rang = ring(bell.as_mut()) => if rang.is_err() { bell = None },
+            _ = bell.wait(pause) => {}
         }
-    }
-}
-
-/// Waits for a ring; without a bell for ever.
-async fn ring(bell: Option<&mut Bell>) -> store::Result<()> {
-    match bell {
-        Some(bell) => bell.next().await.map(drop),
-        None => std::future::pending().await,
     }
 }
 

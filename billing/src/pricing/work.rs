@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use service::{clock::Clock, shutdown::Shutdown};
 use store::{
     Connection, Cursor, Pool,
-    bell::Bell,
+    bell::Doorbell,
     charges::{self, Walk},
     events::{self, Event, Position},
     prices::{self, NewPrice},
@@ -56,7 +56,7 @@ pub struct Done {
 /// Prices what has ended and freezes what has begun, until the shutdown. A batch that was begun is finished.
 pub async fn until_shutdown(pool: &Pool, clock: &Clock, shutdown: &Shutdown) {
     let mut worker = Worker::default();
-    let mut bell = None;
+    let mut bell = Doorbell::new(pool, &[events::CHANNEL]);
     while !shutdown.soft().is_cancelled() {
         let pause = match worker.batch(pool, clock.now()).await {
             Ok(done) if done.more => continue,
@@ -68,23 +68,8 @@ pub async fn until_shutdown(pool: &Pool, clock: &Clock, shutdown: &Shutdown) {
         };
         tokio::select! {
             () = shutdown.soft().cancelled() => return,
-            () = ring(pool, &mut bell, pause) => {}
+            _ = bell.wait(pause) => {}
         }
-    }
-}
-
-/// Waits for the doorbell, or a while.
-async fn ring(pool: &Pool, bell: &mut Option<Bell>, pause: Duration) {
-    if bell.is_none() {
-        *bell = Bell::hang(pool, &[events::CHANNEL]).await.ok();
-    }
-    let Some(hung) = bell else {
-        tokio::time::sleep(pause).await;
-        return;
-    };
-    // A broken bell is hung anew; until then polling does.
-    if let Ok(Err(_)) = tokio::time::timeout(pause, hung.next()).await {
-        *bell = None;
     }
 }
 

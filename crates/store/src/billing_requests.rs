@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::{Error, Result, audit::Actor, invoices::actor_columns};
 
+/// The doorbell: it says that something is asked for.
+pub const CHANNEL: &str = "forecourt_billing";
+
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -56,8 +59,12 @@ pub async fn queue(db: &mut PgConnection, request: &Request) -> Result<()> {
         actor_id,
         request.created_at
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    // Heard when the asking transaction commits; people ask rarely, so its lock hinders nobody.
+    sqlx::query!("select pg_notify($1, '')", CHANNEL)
+        .fetch_one(db)
+        .await?;
     Ok(())
 }
 

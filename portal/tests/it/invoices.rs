@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use billing::{invoice::issue, requests};
 use chrono::TimeDelta;
+use service::shutdown::Shutdown;
 use store::{Room, audit, audit::Actor, invoices, people::Role, shop::Shop};
 use tokio::task::JoinHandle;
 
@@ -10,12 +11,9 @@ use crate::harness::{Browser, Portal};
 
 /// Billing, at work beside the portal until it is aborted.
 fn billing(portal: &Portal) -> JoinHandle<()> {
-    let (pool, now) = (portal.db.pool(Room::Billing), portal.clock.now());
+    let (pool, clock) = (portal.db.pool(Room::Billing), portal.clock.clone());
     tokio::spawn(async move {
-        loop {
-            requests::work_off(&pool, now).await.unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-        }
+        requests::work_until_shutdown(&pool, &clock, &Shutdown::new()).await;
     })
 }
 
