@@ -1,6 +1,9 @@
 //! `/reports`: what was charged and what it came to, by day, month, site or station; as a page, as CSV and as XLSX. One
 //! query for all of them.
 
+mod chart;
+mod file;
+
 use askama::Template;
 use axum::{extract::State, response::Response};
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -20,9 +23,11 @@ use super::{
 };
 use crate::{
     AppState, Result,
-    export::{self, Cell, Sheet},
     view::{number, time},
 };
+use chart::{Chart, charts};
+
+pub use file::{csv, xlsx};
 
 /// Rows on one page.
 const PAGE: i64 = 200;
@@ -170,23 +175,6 @@ struct Line {
     share: u32,
 }
 
-/// A chart of totals over time, of one currency.
-struct Chart {
-    currency: String,
-    bars: Vec<Bar>,
-    top: String,
-    first: String,
-    last: String,
-}
-
-struct Bar {
-    x: u32,
-    y: u32,
-    width: u32,
-    height: u32,
-    title: String,
-}
-
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Page {
@@ -268,120 +256,6 @@ pub async fn page(
         asked,
         frame,
     })
-}
-
-/// `GET /reports.csv`.
-pub async fn csv(
-    State(app): State<AppState>,
-    frame: Frame,
-    parameters: Parameters,
-) -> Result<Response> {
-    file(app, frame, &parameters, export::Kind::Csv).await
-}
-
-/// `GET /reports.xlsx`.
-pub async fn xlsx(
-    State(app): State<AppState>,
-    frame: Frame,
-    parameters: Parameters,
-) -> Result<Response> {
-    file(app, frame, &parameters, export::Kind::Xlsx).await
-}
-
-async fn file(
-    app: AppState,
-    frame: Frame,
-    parameters: &Parameters,
-    kind: export::Kind,
-) -> Result<Response> {
-    let mut db = frame.scope.begin(&app.pool).await?;
-    let sites = sites::list(&mut db).await?;
-    let today = app
-        .clock
-        .now()
-        .with_timezone(&common_zone(&sites))
-        .date_naive();
-    drop(db);
-    let asked = Asked::read(parameters, today)?;
-    let sheet = sheet(&asked, &sites);
-    // Only so many at a time: they hold a connection for as long as the download takes.
-    let turn = app.exports.clone().acquire_owned().await;
-    let (to, rows) = export::channel();
-    let (by, filter) = (asked.by, asked.filter);
-    tokio::spawn(async move {
-        let _turn = turn;
-        match frame.scope.begin(&app.pool).await {
-            Ok(mut db) => {
-                let found = reports::rows(&mut db, by, &filter);
-                export::send(found, &to, |row| cells(by, row)).await;
-            }
-            // If nobody waits any more, nobody needs to know.
-            Err(error) => drop(to.send(Err(error.into())).await),
-        }
-    });
-    export::answer(kind, sheet, rows).await
-}
-
-fn sheet(asked: &Asked, sites: &[Site]) -> Sheet {
-    let filter = &asked.filter;
-    let site = sites.iter().find(|site| asked.is_site(&site.id));
-    let mut filters = vec![
-        ("By".to_owned(), asked.by.as_str().to_owned()),
-        ("From".to_owned(), filter.from.to_string()),
-        ("To".to_owned(), filter.to.to_string()),
-    ];
-    for (name, value) in [
-        ("Site", site.map(|site| site.name.clone())),
-        ("Station", filter.station.clone()),
-        ("Currency", filter.currency.clone()),
-    ] {
-        filters.push((name.to_owned(), value.unwrap_or_else(|| "all".to_owned())));
-    }
-    let columns = [
-        (head(asked.by), 28),
-        ("Currency", 10),
-        ("Sessions", 10),
-        ("Energy (kWh)", 14),
-        ("Net", 14),
-        ("Tax", 14),
-        ("Total", 14),
-        ("Held", 10),
-    ];
-    Sheet {
-        name: format!(
-            "report_by_{}_{}_{}",
-            asked.by.as_str(),
-            filter.from,
-            filter.to
-        ),
-        title: "Report",
-        columns: columns
-            .map(|(name, width)| (name.to_owned(), width))
-            .to_vec(),
-        filters,
-    }
-}
-
-fn cells(by: By, row: Row) -> Vec<Cell> {
-    let decimals = row.currency.parse().map_or(2, store::Currency::exponent);
-    let name = match (by, row.name.parse()) {
-        (By::Day, Ok(day)) => Cell::Day(day),
-        _ => Cell::Text(row.name),
-    };
-    let money = |amount| match row.currency.as_str() {
-        "" => Cell::Empty,
-        _ => Cell::Number(amount, decimals),
-    };
-    vec![
-        name,
-        Cell::Text(row.currency.clone()),
-        Cell::Whole(row.sessions),
-        Cell::Number(Decimal::new(row.energy_wh, 3), 3),
-        money(row.net),
-        money(row.tax),
-        money(row.total),
-        Cell::Whole(row.held),
-    ]
 }
 
 fn head(by: By) -> &'static str {
@@ -550,84 +424,6 @@ fn sum(totals: &[Row]) -> Option<Row> {
     })
 }
 
-/// The drawing area: a margin for the words left and below.
-const LEFT: u32 = 60;
-const WIDTH: u32 = 880;
-const TOP: u32 = 10;
-const HEIGHT: u32 = 120;
-/// More bars than this are no picture.
-const MOST_BARS: usize = 400;
-
-/// Totals over time, of each currency; days and months without a session are there too, and empty.
-fn charts(asked: &Asked, found: &reports::Page) -> Vec<Chart> {
-    let names = match asked.by {
-        By::Day => span(asked.filter.from, asked.filter.to, "%Y-%m-%d"),
-        By::Month => span(asked.filter.from, asked.filter.to, "%Y-%m"),
-        By::Site | By::Station => Vec::new(),
-    };
-    if !(2..=MOST_BARS).contains(&names.len()) || found.of > PAGE {
-        return Vec::new();
-    }
-    let mut currencies: Vec<&str> = found.rows.iter().map(|row| row.currency.as_str()).collect();
-    currencies.sort_unstable();
-    currencies.dedup();
-    currencies
-        .into_iter()
-        .filter(|currency| !currency.is_empty())
-        .map(|currency| chart(&names, currency, &found.rows))
-        .collect()
-}
-
-/// Every day, or month, of a period once.
-fn span(from: NaiveDate, to: NaiveDate, format: &str) -> Vec<String> {
-    let mut names: Vec<String> = from
-        .iter_days()
-        .take_while(|day| *day <= to)
-        .map(|day| day.format(format).to_string())
-        .collect();
-    names.dedup();
-    names
-}
-
-fn chart(names: &[String], currency: &str, rows: &[Row]) -> Chart {
-    let total = |name: &String| {
-        rows.iter()
-            .find(|row| row.currency == currency && row.name == *name)
-            .map_or(Decimal::ZERO, |row| row.total)
-    };
-    let top = names.iter().map(total).max().unwrap_or_default();
-    let count = u32::try_from(names.len()).unwrap_or(1).max(1);
-    let bars = (0..).zip(names).map(|(place, name)| {
-        let amount = total(name);
-        let height = (amount * Decimal::from(HEIGHT))
-            .checked_div(top)
-            .and_then(|height| u32::try_from(height.round()).ok())
-            .unwrap_or(0);
-        let x = LEFT + place * WIDTH / count;
-        let next = LEFT + (place + 1) * WIDTH / count;
-        Bar {
-            x,
-            y: TOP + HEIGHT - height,
-            width: (next - x)
-                .saturating_sub(if count > 120 { 0 } else { 2 })
-                .clamp(1, 36),
-            height,
-            title: format!(
-                "{}: {} {currency}",
-                shown(name),
-                number::money(amount, currency)
-            ),
-        }
-    });
-    Chart {
-        bars: bars.collect(),
-        top: number::money(top, currency),
-        first: names.first().map_or_else(String::new, |name| shown(name)),
-        last: names.last().map_or_else(String::new, |name| shown(name)),
-        currency: currency.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -690,18 +486,5 @@ mod tests {
             "a day of 25 hours"
         );
         assert_eq!(link(&row, &asked, None), None);
-    }
-
-    #[test]
-    fn days_without_a_session_have_a_bar_of_nothing() {
-        let names = span(
-            "2026-10-30".parse().unwrap(),
-            "2026-11-02".parse().unwrap(),
-            "%Y-%m",
-        );
-        assert_eq!(names, ["2026-10", "2026-11"]);
-        let chart = chart(&names, "EUR", &[]);
-        assert_eq!((chart.bars.len(), chart.bars[0].height), (2, 0));
-        assert_eq!(chart.first, "October 2026");
     }
 }
