@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use ocpp::{Failure, MessageId};
+use store::bell::{Doorbell, Ring};
 use store::commands::{Claimed, Ended, Lost, Outcome};
 use uuid::Uuid;
 
@@ -245,43 +246,29 @@ pub(crate) async fn see_effect(csms: &Csms, command: Uuid, effect: &str) {
 
 /// Tells connections of waiting commands and changed stations: by doorbell, and by looking for what no bell announced.
 pub(crate) async fn deliver_forever(csms: Arc<Csms>) {
+    let mut bell = Doorbell::new(
+        &csms.pool,
+        &[store::commands::QUEUED_CHANNEL, store::stations::CHANNEL],
+    );
     loop {
-        if let Err(error) = listen(&csms).await {
-            tracing::debug!(%error, "the doorbell of commands is out of order; looking by hand");
+        match bell.wait(LOOK_EVERY).await {
+            Some(ring) => pass_on(&csms, &ring),
+            None => look(&csms).await,
         }
-        look(&csms).await;
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-async fn listen(csms: &Csms) -> store::Result<()> {
-    let mut bell = store::bell::Bell::hang(
-        &csms.pool,
-        &[store::commands::QUEUED_CHANNEL, store::stations::CHANNEL],
-    )
-    .await?;
-    loop {
-        let rung = tokio::time::timeout(LOOK_EVERY, bell.next()).await;
-        match rung {
-            Ok(ring) => {
-                let ring = ring?;
-                let Some(handle) = ring
-                    .text
-                    .parse()
-                    .ok()
-                    .and_then(|station| csms.registry.get(station))
-                else {
-                    continue;
-                };
-                if ring.channel == store::stations::CHANNEL {
-                    handle.tell(Control::StationChanged);
-                } else {
-                    handle.tell(Control::CommandWaits);
-                }
-            }
-            Err(_) => look(csms).await,
-        }
-    }
+/// A ring names its station; if that is connected elsewhere or not at all, nobody here is told.
+fn pass_on(csms: &Csms, ring: &Ring) {
+    let station = ring.text.parse().ok();
+    let Some(handle) = station.and_then(|station| csms.registry.get(station)) else {
+        return;
+    };
+    handle.tell(if ring.channel == store::stations::CHANNEL {
+        Control::StationChanged
+    } else {
+        Control::CommandWaits
+    });
 }
 
 async fn look(csms: &Csms) {

@@ -8,11 +8,6 @@ use tokio::time::{sleep, timeout};
 
 use crate::{Pool, Result};
 
-/// Hears some channels.
-pub struct Bell {
-    listener: PgListener,
-}
-
 /// One ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ring {
@@ -22,29 +17,11 @@ pub struct Ring {
     pub text: String,
 }
 
-impl Bell {
-    /// Listens to `channels`.
-    pub async fn hang(pool: &Pool, channels: &[&str]) -> Result<Self> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen_all(channels.iter().copied()).await?;
-        Ok(Bell { listener })
-    }
-
-    /// Waits for a ring. After a broken connection it listens anew by itself; what rang meanwhile is not heard.
-    pub async fn next(&mut self) -> Result<Ring> {
-        let heard = self.listener.recv().await?;
-        Ok(Ring {
-            channel: heard.channel().to_owned(),
-            text: heard.payload().to_owned(),
-        })
-    }
-}
-
 /// A bell for somebody who looks from time to time anyhow: hung when first waited for, and hung anew after it broke.
 pub struct Doorbell {
     pool: Pool,
     channels: &'static [&'static str],
-    bell: Option<Bell>,
+    listener: Option<PgListener>,
 }
 
 impl Doorbell {
@@ -53,25 +30,40 @@ impl Doorbell {
         Doorbell {
             pool: pool.clone(),
             channels,
-            bell: None,
+            listener: None,
         }
     }
 
-    /// The next ring, if one comes before so long.
+    /// The next ring. `None`: look yourself, for nobody rang for so long, or the bell was hung or broke just now, and what
+    /// rang before was not heard.
     pub async fn wait(&mut self, longest: Duration) -> Option<Ring> {
-        if self.bell.is_none() {
-            self.bell = Bell::hang(&self.pool, self.channels).await.ok();
-        }
-        let Some(bell) = &mut self.bell else {
-            sleep(longest).await;
+        let Some(listener) = &mut self.listener else {
+            match hang(&self.pool, self.channels).await {
+                Ok(listener) => self.listener = Some(listener),
+                Err(_) => sleep(longest).await,
+            }
             return None;
         };
-        let heard = timeout(longest, bell.next()).await.ok()?;
-        if heard.is_err() {
-            self.bell = None;
+        match timeout(longest, listener.try_recv()).await {
+            Ok(Ok(Some(heard))) => Some(Ring {
+                channel: heard.channel().to_owned(),
+                text: heard.payload().to_owned(),
+            }),
+            Ok(Ok(None) | Err(_)) => {
+                self.listener = None;
+                None
+            }
+            Err(_) => None,
         }
-        heard.ok()
     }
+}
+
+async fn hang(pool: &Pool, channels: &[&str]) -> Result<PgListener> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all(channels.iter().copied()).await?;
+    // It would be hung anew without a word, and what rang meanwhile would go unheard.
+    listener.eager_reconnect(false);
+    Ok(listener)
 }
 
 #[cfg(test)]
@@ -83,13 +75,13 @@ mod tests {
     async fn whoever_waits_hears_the_ring() {
         let db = database().await;
         let mut doorbell = Doorbell::new(&db.pool, &[events::CHANNEL]);
-        // Hangs it; nobody rings.
-        assert_eq!(doorbell.wait(Duration::ZERO).await, None);
-        assert!(doorbell.bell.is_some());
+        let day = Duration::from_secs(86_400);
+        // Hung just now: whoever looked before must look again, at once.
+        let hung = timeout(Duration::from_secs(60), doorbell.wait(day)).await;
+        assert_eq!(hung.expect("in time"), None);
         events::ring(&mut db.pool.acquire().await.unwrap())
             .await
             .unwrap();
-        let day = Duration::from_secs(86_400);
         let ring = timeout(Duration::from_secs(60), doorbell.wait(day)).await;
         assert!(ring.expect("in time").is_some());
     }

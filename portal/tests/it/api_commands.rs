@@ -1,8 +1,10 @@
 //! Commands by API: queued, checked, waited for.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use store::{audit, commands};
+use store::{audit, bell::Doorbell, commands};
 
 use crate::{
     data,
@@ -147,9 +149,7 @@ async fn a_payload_that_fails_the_check_makes_no_row() {
 /// Plays the csms: takes the command that is queued and ends it.
 async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands::Outcome) {
     let mut db = portal.db.pool.acquire().await.unwrap();
-    let mut bell = store::bell::Bell::hang(&portal.db.pool, &[commands::QUEUED_CHANNEL])
-        .await
-        .unwrap();
+    let mut bell = Doorbell::new(&portal.db.pool, &[commands::QUEUED_CHANNEL]);
     let now = portal.clock.now();
     let claimed = loop {
         if let Some(claimed) = commands::claim(&mut db, station_id, "m", "node", now)
@@ -158,7 +158,7 @@ async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands
         {
             break claimed;
         }
-        bell.next().await.unwrap();
+        bell.wait(Duration::from_secs(60)).await;
     };
     let ended = commands::Ended {
         id: claimed.id,
