@@ -76,6 +76,9 @@ a user that may create roles; the database itself is created if it is missing.")
     /// Keys for programs that use the API
     #[command(subcommand)]
     ApiKey(ApiKey),
+    /// Certificates for TLS: an authority, and what it signs
+    #[command(subcommand)]
+    Certs(Certs),
 }
 
 const ONE_ROOM: &str = "\
@@ -369,4 +372,115 @@ pub struct CreateKey {
     /// What it may do, separated by commas
     #[arg(long, value_delimiter = ',', required = true, value_parser = ["read", "control"])]
     pub scopes: Vec<String>,
+}
+
+/// What can be done with certificates.
+#[derive(Debug, Subcommand)]
+pub enum Certs {
+    /// Make an authority of your own: ca.pem, ca.key, and ca.crl for those that are revoked
+    DevCa(DevCa),
+    /// Make the server's certificate: server.pem, server.key
+    Server(ServerCertificate),
+    /// Make a station's certificate: station-SERIAL.pem, station-SERIAL.key
+    Station(StationCertificate),
+    /// Put certificates on the list of the revoked ones, ca.crl
+    Revoke(Revoke),
+}
+
+/// Where certificates are.
+#[derive(Debug, Args)]
+pub struct CertFolder {
+    /// The folder of the files, by default FORECOURT_DATA/certs; keys are readable by you alone
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<std::path::PathBuf>,
+}
+
+/// `forecourt certs dev-ca`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt certs dev-ca --organisation \"Example CPO\"
+
+The organisation is what OCPP calls CpoName: every station's certificate must carry it. Set OCPP_CPO_NAME to the same.
+For development and small installations; a fleet of size has a PKI of its own.")]
+pub struct DevCa {
+    /// Who operates the stations: O of every certificate
+    #[arg(long, value_name = "NAME")]
+    pub organisation: String,
+    /// The authority's own name: its CN
+    #[arg(long, default_value = "Forecourt development CA")]
+    pub name: String,
+    /// How long it is valid
+    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    #[command(flatten)]
+    pub place: CertFolder,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `forecourt certs server`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt certs server charge.example.org
+  forecourt certs server charge.example.org 192.0.2.7 --days 30 --force
+
+A server that runs takes the new files by itself, without dropping a socket.")]
+pub struct ServerCertificate {
+    /// The names that chargers know it by: host names or addresses; the first is its CN
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// How long it is valid
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    #[command(flatten)]
+    pub place: CertFolder,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `forecourt certs station`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt certs station SN0012345
+
+The serial number must be the station's identity here, or what is set as its certificate name. Stations that can make keys
+themselves need none of this: they ask by SignCertificate (docs/security.md).")]
+pub struct StationCertificate {
+    /// The station's serial number: the CN
+    #[arg(value_name = "SERIAL")]
+    pub serial: String,
+    /// Who operates it: the O; by default the authority's
+    #[arg(long, value_name = "NAME")]
+    pub organisation: Option<String>,
+    /// How long it is valid
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    #[command(flatten)]
+    pub place: CertFolder,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `forecourt certs revoke`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt certs revoke data/certs/station-SN0012345.pem
+
+A server with OCPP_TLS_CRL=data/certs/ca.crl refuses them from its next look on.")]
+pub struct Revoke {
+    /// The certificates
+    #[arg(value_name = "FILE", required = true)]
+    pub certificates: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub place: CertFolder,
+    /// How long the list is valid
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
 }

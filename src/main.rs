@@ -2,6 +2,7 @@
 //! own; the rooms have.
 
 mod billing;
+mod certs;
 mod cli;
 mod commands;
 mod database;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use service::clock::Clock;
 use service::config::{Config, Env};
 
 use cli::{Cli, Command};
@@ -65,6 +67,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tag(cli::Tag::Add(tag)) => commands::add_tag(&config, &tag).await,
         Command::Site(cli::Site::Add(site)) => commands::add_site(&config, &site).await,
         Command::User(cli::User::Create(user)) => commands::create_user(&config, &user).await,
+        Command::Certs(asked) => {
+            crate::certs::run(&asked, &config.database.data, Clock::system().now())
+        }
         Command::ApiKey(cli::ApiKey::Create(key)) => commands::create_key(&config, &key).await,
     }
 }

@@ -13,6 +13,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("ocpp", &[], &[]),
     ("service", &[], &[]),
     ("migrations", &[], &[]),
+    ("certs", &[], &[]),
     // `service` only behind the feature `testing`: the tests' private cluster.
     ("store", &["migrations"], &["service"]),
     ("evse-core", &[], &["ocpp"]),
