@@ -1,16 +1,21 @@
 //! Commands on their way to a station: claimed, sent, ended. One is under way per station; the rows are the truth.
 
+pub(crate) mod effects;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use ocpp::{Failure, MessageId};
 use store::bell::{Doorbell, Ring};
-use store::commands::{Claimed, Ended, Lost, Outcome};
+use store::commands::{Claimed, Ended, Lost, Outcome, is_agreed, only_reads, verdict};
 use uuid::Uuid;
 
-use crate::ops::{Expected, Seated};
+pub(crate) use effects::Effects;
+
+use crate::kept::{self, Answer};
+use crate::ops::Seated;
 use crate::registry::Control;
 use crate::{Csms, message_id};
 
@@ -129,12 +134,14 @@ impl CommandSlot {
             // The socket is going; `socket_lost` will say that nobody knows.
             Err(_) => return,
         };
-        seated.expect(Expected::after(
-            call.command,
-            &call.action,
-            &call.payload,
-            csms.clock.now(),
-        ));
+        let may_act = match &outcome {
+            Outcome::Answered(_) => is_agreed(verdict(&call.action, &outcome).as_deref()),
+            Outcome::Error { .. } => false,
+            Outcome::Timeout => true,
+        };
+        if may_act {
+            call.expect_effect(csms, seated);
+        }
         let (csms, station, call) = (csms.clone(), seated.station.id, call.clone());
         self.state = State::Working(Box::pin(async move {
             write_end(&csms, station, &call, &outcome).await;
@@ -143,15 +150,29 @@ impl CommandSlot {
     }
 
     /// The socket is gone. An end that is being written is written; one that was only sent is unknown.
-    pub(crate) async fn socket_lost(&mut self, csms: &Arc<Csms>) {
+    pub(crate) async fn socket_lost(&mut self, csms: &Arc<Csms>, seated: &Seated) {
         match std::mem::take(&mut self.state) {
             State::Idle => {}
             State::Working(work) => match work.await {
                 Step::Claimed(Some(call)) => mark_lost(csms, &call).await,
                 Step::Claimed(None) | Step::Written => {}
             },
-            State::Sent(call) => mark_lost(csms, &call).await,
+            State::Sent(call) => {
+                // Many a station reboots before it answers.
+                if !only_reads(&call.action) {
+                    call.expect_effect(csms, seated);
+                }
+                mark_lost(csms, &call).await;
+            }
         }
+    }
+}
+
+impl Call {
+    fn expect_effect(&self, csms: &Csms, seated: &Seated) {
+        let (station, now) = (seated.station.id, csms.clock.now());
+        csms.effects
+            .expect(station, self.command, &self.action, &self.payload, now);
     }
 }
 
@@ -185,28 +206,47 @@ async fn claim(csms: &Csms, station: Uuid) -> Option<Call> {
     }
 }
 
-/// Writes the end of a command, trying again while the database is away: the station has acted, and it must be known.
+/// Writes the end of a command and what follows from it, trying again while the database is away: the station has acted, and
+/// it must be known.
 async fn write_end(csms: &Csms, station_id: Uuid, call: &Call, outcome: &Outcome) {
+    let ended = Ended {
+        id: call.command,
+        station_id,
+        message_id: &call.message_id,
+        action: &call.action,
+        payload: &call.payload,
+        sent_at: call.sent_at,
+        outcome,
+    };
+    let mut keeps = true;
     for _ in 0..csms.options.outage.as_millis() / PAUSE.as_millis() + 1 {
-        let ended = Ended {
-            id: call.command,
-            station_id,
-            message_id: &call.message_id,
-            action: &call.action,
-            payload: &call.payload,
-            sent_at: call.sent_at,
-            outcome,
-        };
-        let written = async {
-            let mut connection = csms.pool.acquire().await?;
-            store::commands::end(&mut connection, &ended, csms.clock.now()).await
-        };
-        match written.await {
+        match write_once(csms, &ended, keeps).await {
             Ok(()) => return csms.ingest.news(),
+            // What cannot be kept must not hide how the command ended.
+            Err(error) if keeps && !error.is_retryable() => {
+                tracing::error!(%error, action = call.action, "what follows from an answer is not kept");
+                keeps = false;
+                continue;
+            }
             Err(error) => tracing::warn!(%error, "the end of a command could not be written yet"),
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn write_once(csms: &Csms, ended: &Ended<'_>, keeps: bool) -> store::Result<()> {
+    let now = csms.clock.now();
+    let mut tx = csms.pool.begin().await?;
+    if store::commands::end(&mut tx, ended, now).await? && keeps {
+        let verdict = verdict(ended.action, ended.outcome);
+        let answer = Answer {
+            ended,
+            verdict: verdict.as_deref(),
+            now,
+        };
+        kept::keep(&mut tx, &answer).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 async fn mark_lost(csms: &Csms, call: &Call) {
@@ -218,29 +258,6 @@ async fn mark_lost(csms: &Csms, call: &Call) {
     if let Err(error) = marked.await {
         // It stays `sent` until the next one is claimed.
         tracing::warn!(%error, "a lost command could not be marked");
-    }
-}
-
-/// A BootNotification came: if a Reset was answered not long ago, this is what it led to.
-pub(crate) async fn see_reset(csms: &Csms, station: Uuid, effect: &str, now: DateTime<Utc>) {
-    let seen = async {
-        let mut connection = csms.pool.acquire().await?;
-        let since = now - TimeDelta::minutes(10);
-        store::commands::effect_seen(&mut connection, station, "Reset", effect, since).await
-    };
-    if let Err(error) = seen.await {
-        tracing::warn!(%error, "the effect of a Reset could not be noted");
-    }
-}
-
-/// Notes what a command led to.
-pub(crate) async fn see_effect(csms: &Csms, command: Uuid, effect: &str) {
-    let seen = async {
-        let mut connection = csms.pool.acquire().await?;
-        store::commands::note_effect(&mut connection, command, effect).await
-    };
-    if let Err(error) = seen.await {
-        tracing::warn!(%error, "the effect of a command could not be noted");
     }
 }
 

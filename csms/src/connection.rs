@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::commands::{CommandSlot, Step};
+use crate::commands::{CommandSlot, Step, effects};
 use crate::ops::{Refusal, Seated};
 use crate::registry::{Close, Control, Seat};
 use crate::server::SeatTaken;
@@ -249,7 +249,12 @@ impl Connection {
     fn asked(&mut self, id: MessageId, action: String, payload: String) -> Vec<Output> {
         if action == "Heartbeat" && !self.seated.station.options.log_heartbeats {
             self.seat.handle.heartbeats.fetch_add(1, Ordering::Relaxed);
-            let answer = v16::heartbeat(&self.seated, self.csms.clock.now());
+            let now = self.csms.clock.now();
+            let answer = v16::heartbeat(&self.seated, now);
+            let station = self.seated.station.id;
+            if let Some(seen) = self.csms.effects.shown_by(station, &action, &payload, now) {
+                effects::note(&self.csms, seen);
+            }
             return self.link.answer(&id, answer);
         }
         self.waiting.push_back(Item::Call {
@@ -430,7 +435,7 @@ impl Connection {
             End::Unfit(code) => close(socket, code, "").await,
         }
         self.link.close();
-        self.command.socket_lost(&self.csms).await;
+        self.command.socket_lost(&self.csms, &self.seated).await;
     }
 }
 

@@ -10,6 +10,7 @@ mod gather;
 mod handshake;
 mod identity;
 mod ingest;
+mod kept;
 mod numbers;
 mod ops;
 mod presence;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 pub use numbers::scatter as transaction_number;
 
+use commands::Effects;
 use credentials::Credentials;
 use gather::Lookups;
 use ingest::Ingest;
@@ -98,6 +100,7 @@ pub(crate) struct Csms {
     registry: Registry,
     presence: Presence,
     refusals: Refusals,
+    effects: Effects,
 }
 
 /// Serves chargers on `listener` until the shutdown; returns when the last socket is closed.
@@ -120,6 +123,7 @@ pub async fn run(
     drop(connection);
 
     let csms = Arc::new(Csms {
+        effects: Effects::load(&pool, clock.now()).await?,
         lookups: Lookups::start(&pool, options.outage),
         ingest: Ingest::start(&pool, &options),
         numbers: Numbers::new(pool.clone()),

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use ocpp::CallError;
 use serde_json::Value;
 use store::ingest::{Effect, EventRow, Figures, MeterRow};
@@ -24,8 +24,6 @@ pub(crate) mod stop;
 
 /// Transactions of a station that its connection remembers.
 const REMEMBERED: usize = 8;
-/// How long after a command's answer its effect is still taken for one.
-const EFFECT_TIME: TimeDelta = TimeDelta::minutes(10);
 
 /// Why a station gets no ordinary answer.
 #[derive(Debug, Clone)]
@@ -75,7 +73,6 @@ struct Memory {
     complete: bool,
     /// The latest sample on this connection, by the charger's clock; microseconds, as they are stored.
     latest_sample: Option<i64>,
-    expected: Option<Expected>,
     /// A boot was accepted on this connection; the row as we read it did not know of it yet.
     accepted_at: Option<DateTime<Utc>>,
 }
@@ -190,64 +187,6 @@ impl Seated {
         }
         self.memory().complete = true;
         Ok(found)
-    }
-
-    /// A command was answered: note what should follow it.
-    pub(crate) fn expect(&self, expected: Option<Expected>) {
-        if expected.is_some() {
-            self.memory().expected = expected;
-        }
-    }
-
-    /// `action` arrived: the command that this is the effect of.
-    pub(crate) fn expected_effect(&self, action: &str, now: DateTime<Utc>) -> Option<Expected> {
-        let mut memory = self.memory();
-        if memory
-            .expected
-            .as_ref()
-            .is_some_and(|expected| now - expected.since > EFFECT_TIME)
-        {
-            memory.expected = None;
-        }
-        memory
-            .expected
-            .take_if(|expected| expected.message == action)
-    }
-}
-
-/// What should follow an answered command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Expected {
-    pub(crate) command: Uuid,
-    message: String,
-    since: DateTime<Utc>,
-}
-
-impl Expected {
-    /// The message that shows that a command had its effect, as long as the station stays connected. (A Reset is seen by
-    /// the BootNotification of the next connection.)
-    pub(crate) fn after(
-        command: Uuid,
-        action: &str,
-        payload: &str,
-        now: DateTime<Utc>,
-    ) -> Option<Self> {
-        let message = match action {
-            "UnlockConnector" => "StatusNotification".to_owned(),
-            "RemoteStartTransaction" => "StartTransaction".to_owned(),
-            "RemoteStopTransaction" => "StopTransaction".to_owned(),
-            "TriggerMessage" => serde_json::from_str::<Value>(payload)
-                .ok()?
-                .get("requestedMessage")?
-                .as_str()?
-                .to_owned(),
-            _ => return None,
-        };
-        Some(Expected {
-            command,
-            message,
-            since: now,
-        })
     }
 }
 

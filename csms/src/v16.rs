@@ -16,6 +16,7 @@ use store::lookup::Transaction;
 use uuid::Uuid;
 
 use crate::Csms;
+use crate::commands::effects;
 use crate::ops::{Refusal, Seated};
 
 /// Findings written to the message log, at most.
@@ -187,6 +188,7 @@ impl Call {
         mut decided: Decided,
         findings: Option<String>,
     ) -> Result<String, Refusal> {
+        let shown = self.shown();
         let row = self.row(decided.answer.clone(), None, findings);
         decided.effect.messages.push(row);
         let station = self.seated.station.id;
@@ -205,27 +207,21 @@ impl Call {
         if let Some((id, figures)) = decided.figures {
             self.seated.sum_up(id, figures.filter(|_| written.as_news));
         }
-        self.see_effect();
+        if self.action == "BootNotification" && self.seated.is_accepted() {
+            self.seated.accepted(self.now);
+        }
+        if let Some(seen) = shown {
+            effects::note(&self.csms, seen);
+        }
         Ok(answer)
     }
 
-    /// Notes in a command's row that this message is what it led to. Nobody waits for it.
-    fn see_effect(&self) {
-        let (csms, station, now) = (&self.csms, self.seated.station.id, self.now);
-        if self.action == "BootNotification" {
-            if self.seated.is_accepted() {
-                self.seated.accepted(now);
-            }
-            let (csms, effect) = (csms.clone(), self.action.clone());
-            tokio::spawn(
-                async move { crate::commands::see_reset(&csms, station, &effect, now).await },
-            );
-        } else if let Some(expected) = self.seated.expected_effect(&self.action, now) {
-            let (csms, effect) = (csms.clone(), self.action.clone());
-            tokio::spawn(async move {
-                crate::commands::see_effect(&csms, expected.command, &effect).await
-            });
-        }
+    /// The commands that this message shows the effect of.
+    fn shown(&self) -> Option<effects::Seen> {
+        let station = self.seated.station.id;
+        self.csms
+            .effects
+            .shown_by(station, &self.action, &self.payload, self.now)
     }
 
     /// Writes the line of a CALL that changed nothing.

@@ -21,8 +21,8 @@ grant select on all tables in schema public to forecourt_portal;
 grant insert, update, delete on
     sites, users, site_memberships, sign_in_codes, logins, api_keys, mail_outbox, id_tokens, refusals
     to forecourt_portal;
-grant insert on audit_log, commands, events, jobs, stations to forecourt_portal;
-grant update on stations, commands to forecourt_portal;
+grant insert on audit_log, commands, tasks, events, jobs, stations to forecourt_portal;
+grant update on stations, commands, tasks to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
 grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;
@@ -86,7 +86,8 @@ declare
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
                             'energy_hourly', 'sessions_daily', 'session_prices', 'lago_sync_state', 'lago_events'];
     by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
-                               'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages'];
+                               'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
+                               'station_limits'];
 begin
     foreach t in array by_site || by_station loop
         execute format('alter table %I enable row level security', t);
@@ -96,6 +97,12 @@ begin
         execute format('create policy scoped on %I to forecourt_portal using (%s)', t,
             case when t = any (by_site) then 'scope_allows(site_id)' else 'scope_allows_station(station_id)' end);
     end loop;
+    -- A task is for whoever sees all its stations.
+    execute 'alter table tasks enable row level security';
+    execute 'drop policy if exists rooms on tasks';
+    execute 'create policy rooms on tasks to forecourt_csms, forecourt_billing using (true)';
+    execute 'drop policy if exists scoped on tasks';
+    execute 'create policy scoped on tasks to forecourt_portal using (scope_allows_all(site_ids))';
     -- Invoices, and what hangs on one.
     foreach t in array array['invoices', 'invoice_sessions', 'invoice_lines', 'invoice_documents', 'invoice_events',
                              'payments'] loop

@@ -1,49 +1,29 @@
 //! Commands: rows that ask the csms to CALL a station. The portal inserts them, the csms advances them.
 //!
 //! queued → sent → answered | error | timeout; queued → expired | cancelled; sent → unknown when nobody can tell whether
-//! the station acted. An unknown command is never sent again by itself, but for those that only read.
+//! the station acted. An unknown command is never sent again by itself, but for those that only read. What people see of
+//! them is in `read`, what is not kept in `redact`, and what follows from one in `sequel`.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::cursor::Cursor;
 use crate::ingest::{Direction, MessageRow, messages};
-use crate::{Result, Scoped, ids};
+use crate::{Result, ids};
+
+mod read;
+pub mod redact;
+mod sequel;
+mod verdict;
+
+pub use read::{Command, Filter, get, list};
+pub use sequel::{Sequel, words};
+pub use verdict::{is_agreed, verdict};
 
 /// Rung with a station's id when a command of it waits.
 pub const QUEUED_CHANNEL: &str = "forecourt_commands";
 /// Rung with a command's id when it came to an end.
 pub const ENDED_CHANNEL: &str = "forecourt_answers";
-
-/// A command as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// Its id.
-    pub id: Uuid,
-    /// The station's identity, as registered.
-    pub station: String,
-    /// The OCPP action.
-    pub action: String,
-    /// The payload as it goes to the station.
-    pub payload: String,
-    /// queued, sent, answered, error, timeout, expired, cancelled or unknown.
-    pub status: String,
-    /// The CALLRESULT's payload to the letter.
-    pub answer: Option<String>,
-    /// The CALLERROR's code.
-    pub error_code: Option<String>,
-    /// The CALLERROR's description.
-    pub error_description: Option<String>,
-    /// What was seen to follow: after a Reset, the BootNotification.
-    pub effect: Option<String>,
-    /// When it was asked for.
-    pub created_at: DateTime<Utc>,
-    /// When the frame left.
-    pub sent_at: Option<DateTime<Utc>>,
-    /// When the station answered.
-    pub answered_at: Option<DateTime<Utc>>,
-}
 
 /// A command to be queued.
 #[derive(Debug, Clone)]
@@ -64,6 +44,10 @@ pub struct NewCommand<'a> {
     pub actor_id: Option<Uuid>,
     /// If it was not sent by then, it never is.
     pub expires_at: DateTime<Utc>,
+    /// The command that it repeats.
+    pub rerun_of: Option<Uuid>,
+    /// The task that it is part of.
+    pub task_id: Option<Uuid>,
 }
 
 /// Queues a command and rings for the csms.
@@ -75,8 +59,9 @@ pub async fn queue(
     let id = ids::new_id(now);
     sqlx::query!(
         "with queued as (
-           insert into commands (id, station_id, site_id, action, payload, raw, actor_kind, actor_id, created_at, expires_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
+           insert into commands (id, station_id, site_id, action, payload, raw, actor_kind, actor_id, created_at, expires_at,
+             rerun_of, task_id, shown, awaits)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, $14, $15))
          select pg_notify($11, $2::uuid::text)",
         id,
         command.station_id,
@@ -88,58 +73,15 @@ pub async fn queue(
         command.actor_id,
         now,
         command.expires_at,
-        QUEUED_CHANNEL
+        QUEUED_CHANNEL,
+        command.rerun_of,
+        command.task_id,
+        redact::payload(command.action, command.payload),
+        Sequel::of(command.action, command.payload).map(|sequel| sequel.message)
     )
     .fetch_one(db)
     .await?;
     Ok(id)
-}
-
-/// A command of the scope.
-pub async fn get(db: &mut Scoped<'_>, id: Uuid) -> Result<Option<Command>> {
-    Ok(sqlx::query_as!(
-        Command,
-        r#"select c.id, s.identity as station, c.action, c.payload, c.status, c.answer, c.error_code,
-                  c.error_description, c.effect, c.created_at, c.sent_at, c.answered_at
-           from commands c join stations s on s.id = c.station_id where c.id = $1"#,
-        id
-    )
-    .fetch_optional(&mut **db)
-    .await?)
-}
-
-impl From<&Command> for Cursor {
-    fn from(command: &Command) -> Self {
-        Cursor {
-            at: command.created_at,
-            id: command.id,
-        }
-    }
-}
-
-/// The commands of the scope after `after`, newest first, at most `limit`; with `station`, those of that identity.
-pub async fn list(
-    db: &mut Scoped<'_>,
-    station: Option<&str>,
-    after: Option<Cursor>,
-    limit: i64,
-) -> Result<Vec<Command>> {
-    Ok(sqlx::query_as!(
-        Command,
-        r#"select c.id, s.identity as station, c.action, c.payload, c.status, c.answer, c.error_code,
-                  c.error_description, c.effect, c.created_at, c.sent_at, c.answered_at
-           from commands c join stations s on s.id = c.station_id
-           where ($1::text is null or c.station_id = (select id from stations where lower(identity) = lower($1)))
-             and (c.created_at, c.id)
-                 < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-           order by c.created_at desc, c.id desc limit $4"#,
-        station,
-        after.map(|cursor| cursor.at),
-        after.map(|cursor| cursor.id),
-        limit
-    )
-    .fetch_all(&mut **db)
-    .await?)
 }
 
 /// A command that the caller must now send.
@@ -214,18 +156,22 @@ pub struct Ended<'a> {
     pub outcome: &'a Outcome,
 }
 
-/// Writes how a sent command ended, its row in the message log and the event, and rings for whoever waits.
-pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -> Result<()> {
+/// Writes how a sent command ended, its row in the message log and the event, and rings for whoever waits. Secrets are
+/// not kept: neither in the command nor in the log. False if it had ended already.
+pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -> Result<bool> {
     let (status, answer, code, description) = match ended.outcome {
         Outcome::Answered(answer) => ("answered", Some(answer), None, None),
         Outcome::Error { code, description } => ("error", None, Some(code), Some(description)),
         Outcome::Timeout => ("timeout", None, None, None),
     };
+    let answer =
+        answer.map(|answer| redact::answer(ended.action, answer).unwrap_or_else(|| answer.clone()));
     let mut tx = db.begin().await?;
     let answered_at = (status != "timeout").then_some(now);
-    sqlx::query!(
+    let is_first = sqlx::query!(
         "with ended as (
-           update commands set status = $2, answer = $3, error_code = $4, error_description = $5, answered_at = $6
+           update commands set status = $2, answer = $3, error_code = $4, error_description = $5, answered_at = $6,
+             verdict = $8, payload = coalesce(shown, payload)
            where id = $1 and status in ('sent', 'unknown') returning id, site_id, station_id, action)
          insert into events (at, kind, site_id, station_id, subject, detail)
          select $7, 'command.' || $2::text, site_id, station_id, id, jsonb_build_object('action', action) from ended",
@@ -235,10 +181,17 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
         code,
         description,
         answered_at,
-        now
+        now,
+        verdict(ended.action, ended.outcome)
     )
     .execute(&mut *tx)
-    .await?;
+    .await?
+    .rows_affected()
+        > 0;
+    if !is_first {
+        return Ok(false);
+    }
+    let payload = redact::payload(ended.action, ended.payload);
     let message = MessageRow {
         id: ids::new_id(now),
         received_at: ended.sent_at,
@@ -246,8 +199,8 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
         direction: Direction::Out,
         message_id: ended.message_id.to_owned(),
         action: ended.action.to_owned(),
-        payload: ended.payload.to_owned(),
-        answer: answer.cloned(),
+        payload: payload.unwrap_or_else(|| ended.payload.to_owned()),
+        answer,
         error_code: code.cloned(),
         answered_at,
         findings: None,
@@ -261,7 +214,12 @@ pub async fn end(db: &mut PgConnection, ended: &Ended<'_>, now: DateTime<Utc>) -
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(())
+    Ok(true)
+}
+
+/// Whether a command may be sent again by itself: it only reads, and asking twice does no harm.
+pub fn only_reads(action: &str) -> bool {
+    action.starts_with("Get") || action == "TriggerMessage"
 }
 
 /// What a node had sent and cannot be answered any more.
@@ -286,7 +244,9 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
         r#"with lost as (
              update commands set
                status = case when action like 'Get%' or action = 'TriggerMessage' then 'queued' else 'unknown' end,
-               sent_at = case when action like 'Get%' or action = 'TriggerMessage' then null else sent_at end
+               sent_at = case when action like 'Get%' or action = 'TriggerMessage' then null else sent_at end,
+               payload = case when action like 'Get%' or action = 'TriggerMessage' then payload
+                              else coalesce(shown, payload) end
              where status = 'sent' and node = $1 and ($2::uuid is null or station_id = $2) and ($5::uuid is null or id = $5)
              returning id, site_id, station_id, action, status),
            told as (
@@ -309,7 +269,7 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
 pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         r#"with late as (
-             update commands set status = 'expired' where status = 'queued' and expires_at <= $1
+             update commands set status = 'expired', payload = coalesce(shown, payload) where status = 'queued' and expires_at <= $1
              returning id, site_id, station_id, action),
            told as (
              insert into events (at, kind, site_id, station_id, subject, detail)
@@ -334,38 +294,59 @@ pub async fn waiting(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uu
     .await?)
 }
 
-/// Notes what was seen to follow from the last answered command of this action, if it was answered since `since`.
-pub async fn effect_seen(
-    db: &mut PgConnection,
-    station_id: Uuid,
-    action: &str,
-    effect: &str,
-    since: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "update commands set effect = $3
-         where id = (select id from commands where station_id = $1 and action = $2 and status in ('answered', 'unknown')
-                       and coalesce(answered_at, sent_at) >= $4
-                     order by created_at desc limit 1)
-           and effect is null",
-        station_id,
-        action,
-        effect,
-        since
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+/// A command whose effect was not seen yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    /// Its id.
+    pub id: Uuid,
+    /// Which station it was for.
+    pub station_id: Uuid,
+    /// The OCPP action.
+    pub action: String,
+    /// JSON text.
+    pub payload: String,
+    /// The station's verdict.
+    pub verdict: Option<String>,
+    /// When it was answered; when it was sent, if nobody knows of an answer.
+    pub since: DateTime<Utc>,
 }
 
-/// Notes what was seen to follow from a command; the first effect stands.
-pub async fn note_effect(db: &mut PgConnection, id: Uuid, effect: &str) -> Result<()> {
-    sqlx::query!(
-        "update commands set effect = $2 where id = $1 and effect is null",
-        id,
-        effect
+/// The commands sent since `since` whose effect was not seen yet.
+pub async fn awaiting(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Awaiting>> {
+    Ok(sqlx::query_as!(
+        Awaiting,
+        r#"select id, station_id, action, payload, verdict, coalesce(answered_at, sent_at) as "since!"
+           from commands
+           where awaits is not null and effect is null and status in ('answered', 'timeout', 'unknown') and sent_at >= $1
+           order by created_at, id"#,
+        since
     )
-    .execute(db)
+    .fetch_all(db)
+    .await?)
+}
+
+/// Notes what was seen to follow from commands, and rings for whoever looks; the first effect of each stands.
+pub async fn note_effect(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+    effect: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        r#"with seen as (
+             update commands set effect = $2, effect_at = $3 where id = any($1) and effect is null
+             returning id, site_id, station_id, action),
+           told as (
+             insert into events (at, kind, site_id, station_id, subject, detail)
+             select $3, 'command.effect', site_id, station_id, id, jsonb_build_object('action', action, 'effect', $2::text)
+             from seen)
+           select pg_notify($4, id::text) from seen"#,
+        ids,
+        effect,
+        at,
+        ENDED_CHANNEL
+    )
+    .fetch_all(db)
     .await?;
     Ok(())
 }

@@ -29,6 +29,7 @@ pub mod job_runs;
 pub mod lago;
 pub mod ledger;
 pub mod legal_entities;
+pub mod limits;
 pub mod lookup;
 pub mod messages;
 pub mod money;

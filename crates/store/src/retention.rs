@@ -127,6 +127,16 @@ async fn one_batch(db: &mut PgConnection, entity: &str, horizon: DateTime<Utc>) 
             "delete from jobs where ctid in
              (select ctid from jobs where coalesce(done_at, failed_at) < $1 limit $2)"
         ),
+        "commands" => delete!(
+            db,
+            horizon,
+            "delete from commands where ctid in (select ctid from commands where created_at < $1 limit $2)"
+        ),
+        "tasks" => delete!(
+            db,
+            horizon,
+            "delete from tasks where ctid in (select ctid from tasks where created_at < $1 limit $2)"
+        ),
         "sync_runs" => delete!(
             db,
             horizon,

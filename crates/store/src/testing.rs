@@ -90,6 +90,31 @@ pub async fn cluster(options: &ClusterOptions) -> Cluster {
 }
 
 impl TestDb {
+    /// The tables with a row that holds this text anywhere.
+    pub async fn tables_with(&self, text: &str) -> Vec<String> {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select tablename::text from pg_tables where schemaname = 'public' order by tablename",
+        )
+        .fetch_all(&mut *db)
+        .await
+        .expect("the tables");
+        let mut found = Vec::new();
+        for table in tables {
+            let holds =
+                format!("select exists (select from {table} t where position($1 in t::text) > 0)");
+            let holds: bool = sqlx::query_scalar(AssertSqlSafe(holds))
+                .bind(text)
+                .fetch_one(&mut *db)
+                .await
+                .expect("a look into the table");
+            if holds {
+                found.push(table);
+            }
+        }
+        found
+    }
+
     /// Connections as `room`, with the rights and row policies of its role.
     ///
     /// # Panics

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::{Server, eventually, noon};
 
-async fn queue(server: &Server, action: &str, payload: Value) -> Uuid {
+pub async fn queue(server: &Server, action: &str, payload: Value) -> Uuid {
     let mut db = server.db.pool.acquire().await.unwrap();
     let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
         .await
@@ -25,19 +25,21 @@ async fn queue(server: &Server, action: &str, payload: Value) -> Uuid {
         actor_kind: "cli",
         actor_id: None,
         expires_at: noon() + TimeDelta::minutes(5),
+        rerun_of: None,
+        task_id: None,
     };
     store::commands::queue(&mut db, &command, noon())
         .await
         .unwrap()
 }
 
-async fn command(server: &Server, id: Uuid) -> Command {
+pub async fn command(server: &Server, id: Uuid) -> Command {
     let pool = server.db.pool(Room::Portal);
     let mut db = Scope::All.begin(&pool).await.unwrap();
     store::commands::get(&mut db, id).await.unwrap().unwrap()
 }
 
-async fn ends_as(server: &Server, id: Uuid, status: &str) -> Command {
+pub async fn ends_as(server: &Server, id: Uuid, status: &str) -> Command {
     eventually(status, async || {
         Some(command(server, id).await).filter(|command| command.status == status)
     })
@@ -96,21 +98,6 @@ async fn a_command_waits_for_its_station_and_is_unknown_once_the_socket_is_lost(
     assert_eq!(call[2], "GetConfiguration", "the Reset is not sent again");
     station.send(&format!(r#"[3,{},{{}}]"#, call[1])).await;
     ends_as(&server, read, "answered").await;
-}
-
-#[tokio::test]
-async fn the_boot_after_a_reset_is_its_effect() {
-    let server = Server::start().await;
-    let mut station = server.station().await;
-    let reset = queue(&server, "Reset", json!({ "type": "Soft" })).await;
-    let call = station.receive().await;
-    station
-        .send(&format!(r#"[3,{},{{"status":"Accepted"}}]"#, call[1]))
-        .await;
-    ends_as(&server, reset, "answered").await;
-    station.close().await;
-    let _station = server.station().await;
-    eventually("the effect", async || command(&server, reset).await.effect).await;
 }
 
 #[tokio::test]

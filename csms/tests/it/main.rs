@@ -3,6 +3,7 @@
 mod charge;
 mod commands;
 mod door;
+mod effects;
 mod faults;
 mod proxy;
 mod support;

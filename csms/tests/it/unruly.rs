@@ -160,6 +160,8 @@ async fn queue(server: &Server, station_id: Uuid, number: usize) -> Uuid {
         actor_kind: "cli",
         actor_id: None,
         expires_at: noon() + TimeDelta::hours(6),
+        rerun_of: None,
+        task_id: None,
     };
     let mut db = server.db.pool.acquire().await.unwrap();
     store::commands::queue(&mut db, &new, noon()).await.unwrap()

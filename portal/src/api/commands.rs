@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 use store::{
     audit::{self, Entry},
-    commands::{self, NewCommand},
+    commands::{self, Filter, NewCommand},
     stations_read::{self, Station},
 };
 use uuid::Uuid;
@@ -38,13 +38,29 @@ pub(crate) struct Command {
     action: String,
     payload: Box<RawValue>,
     status: String,
+    /// The answer's `status`: Accepted, Rejected, NotSupported, …
+    verdict: Option<String>,
     /// The CALLRESULT's payload to the letter.
     answer: Option<Box<RawValue>>,
     error: Option<CallError>,
+    /// The message that would show its effect.
+    awaits: Option<String>,
     effect: Option<String>,
+    actor: Actor,
     created_at: Stamp,
+    expires_at: Stamp,
     sent_at: Option<Stamp>,
     answered_at: Option<Stamp>,
+    effect_at: Option<Stamp>,
+    rerun_of: Option<Uuid>,
+    task: Option<Uuid>,
+}
+
+/// Who asked for it.
+#[derive(Debug, Serialize)]
+struct Actor {
+    kind: String,
+    name: Option<String>,
 }
 
 /// What a station's CALLERROR said.
@@ -63,14 +79,24 @@ impl From<commands::Command> for Command {
             action: command.action,
             payload: verbatim(command.payload),
             status: command.status,
+            verdict: command.verdict,
             answer: command.answer.map(verbatim),
             error: command
                 .error_code
                 .map(|code| CallError { code, description }),
+            awaits: command.awaits,
             effect: command.effect,
+            actor: Actor {
+                kind: command.actor_kind,
+                name: command.actor,
+            },
             created_at: Stamp(command.created_at),
+            expires_at: Stamp(command.expires_at),
             sent_at: command.sent_at.map(Stamp),
             answered_at: command.answered_at.map(Stamp),
+            effect_at: command.effect_at.map(Stamp),
+            rerun_of: command.rerun_of,
+            task: command.task_id,
         }
     }
 }
@@ -127,6 +153,8 @@ pub(crate) async fn post(
         actor_kind: viewer.actor.kind(),
         actor_id: viewer.actor.id(),
         expires_at: now + EXPIRES,
+        rerun_of: None,
+        task_id: None,
     };
     let id = commands::queue(&mut db, &command, now).await?;
     let entry = Entry {
@@ -211,12 +239,22 @@ pub(crate) async fn list(
     viewer: Viewer,
     mut params: Params,
 ) -> Result<Json<List<Command>>> {
-    let station = params.text("station");
+    let (station, action, status) = (
+        params.text("station"),
+        params.text("action"),
+        params.text("status"),
+    );
     let after = params.after(|text| text.parse().ok());
     let limit = params.limit();
     params.finish()?;
     let mut db = viewer.scope.begin(&app.pool).await?;
-    let rows = commands::list(&mut db, station.as_deref(), after, limit + 1).await?;
+    let filter = Filter {
+        station: station.as_deref(),
+        action: action.as_deref(),
+        status: status.as_deref(),
+        ..Filter::default()
+    };
+    let rows = commands::list(&mut db, &filter, after, limit + 1).await?;
     Ok(shape::list(rows, limit, shape::cursor, Command::from))
 }
 

@@ -41,16 +41,23 @@ async fn a_command_is_queued_with_the_shape_that_others_build_on() {
         names(&command),
         [
             "action",
+            "actor",
             "answer",
             "answered_at",
+            "awaits",
             "created_at",
             "effect",
+            "effect_at",
             "error",
+            "expires_at",
             "id",
             "payload",
+            "rerun_of",
             "sent_at",
             "station",
-            "status"
+            "status",
+            "task",
+            "verdict"
         ]
     );
     assert_eq!(
@@ -146,6 +153,159 @@ async fn a_payload_that_fails_the_check_makes_no_row() {
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
 }
 
+/// Every action to a station with a payload that is as it should be, and one place where it is not.
+fn all_actions() -> Vec<(&'static str, serde_json::Value, &'static str)> {
+    let at = "2026-11-20T12:00:00Z";
+    let schedule = json!({"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]});
+    let profile = json!({"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Absolute", "chargingSchedule": schedule});
+    let hash = json!({"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb", "serialNumber": "1"});
+    let firmware = json!({"location": "https://host/f", "retrieveDateTime": at, "signingCertificate": "PEM", "signature": "c2ln"});
+    vec![
+        (
+            "CancelReservation",
+            json!({"reservationId": 1}),
+            "/reservationId",
+        ),
+        (
+            "CertificateSigned",
+            json!({"certificateChain": "PEM"}),
+            "/certificateChain",
+        ),
+        (
+            "ChangeAvailability",
+            json!({"connectorId": 1, "type": "Inoperative"}),
+            "/type",
+        ),
+        (
+            "ChangeConfiguration",
+            json!({"key": "HeartbeatInterval", "value": "60"}),
+            "/key",
+        ),
+        ("ClearCache", json!({}), "/nothing"),
+        (
+            "ClearChargingProfile",
+            json!({"id": 1, "chargingProfilePurpose": "TxProfile"}),
+            "/id",
+        ),
+        (
+            "DataTransfer",
+            json!({"vendorId": "org.example", "data": "x"}),
+            "/vendorId",
+        ),
+        (
+            "DeleteCertificate",
+            json!({"certificateHashData": hash}),
+            "/certificateHashData/hashAlgorithm",
+        ),
+        (
+            "ExtendedTriggerMessage",
+            json!({"requestedMessage": "SignChargePointCertificate"}),
+            "/requestedMessage",
+        ),
+        (
+            "GetCompositeSchedule",
+            json!({"connectorId": 1, "duration": 3600, "chargingRateUnit": "W"}),
+            "/duration",
+        ),
+        (
+            "GetConfiguration",
+            json!({"key": ["HeartbeatInterval"]}),
+            "/key/0",
+        ),
+        (
+            "GetDiagnostics",
+            json!({"location": "https://host/up", "startTime": at}),
+            "/startTime",
+        ),
+        (
+            "GetInstalledCertificateIds",
+            json!({"certificateType": "CentralSystemRootCertificate"}),
+            "/certificateType",
+        ),
+        ("GetLocalListVersion", json!({}), "/nothing"),
+        (
+            "GetLog",
+            json!({"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "https://host/up"}}),
+            "/log/remoteLocation",
+        ),
+        (
+            "InstallCertificate",
+            json!({"certificateType": "ManufacturerRootCertificate", "certificate": "PEM"}),
+            "/certificate",
+        ),
+        (
+            "RemoteStartTransaction",
+            json!({"idTag": "A", "chargingProfile": profile}),
+            "/chargingProfile/chargingSchedule/chargingSchedulePeriod/0/limit",
+        ),
+        (
+            "RemoteStopTransaction",
+            json!({"transactionId": 1}),
+            "/transactionId",
+        ),
+        (
+            "ReserveNow",
+            json!({"connectorId": 1, "expiryDate": at, "idTag": "A", "reservationId": 1}),
+            "/expiryDate",
+        ),
+        ("Reset", json!({"type": "Hard"}), "/type"),
+        (
+            "SendLocalList",
+            json!({"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "A", "idTagInfo": {"status": "Accepted"}}]}),
+            "/localAuthorizationList/0/idTagInfo/status",
+        ),
+        (
+            "SetChargingProfile",
+            json!({"connectorId": 1, "csChargingProfiles": profile}),
+            "/csChargingProfiles/stackLevel",
+        ),
+        (
+            "SignedUpdateFirmware",
+            json!({"requestId": 1, "firmware": firmware}),
+            "/firmware/retrieveDateTime",
+        ),
+        (
+            "TriggerMessage",
+            json!({"requestedMessage": "MeterValues", "connectorId": 1}),
+            "/requestedMessage",
+        ),
+        ("UnlockConnector", json!({"connectorId": 1}), "/connectorId"),
+        (
+            "UpdateFirmware",
+            json!({"location": "https://host/f", "retrieveDate": at}),
+            "/retrieveDate",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_of_the_26_actions_is_queued_if_it_is_well_formed_and_refused_by_name_if_not() {
+    let portal = Portal::start().await;
+    data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    let actions = all_actions();
+    assert_eq!(actions.len(), 26);
+    for (action, payload, place) in actions {
+        let asked = json!({"action": action, "payload": payload});
+        let queued = key.json(Method::POST, COMMANDS, &asked).await;
+        assert_eq!(
+            queued.status,
+            StatusCode::ACCEPTED,
+            "{action}: {}",
+            queued.body
+        );
+        let mut wrong = asked.clone();
+        if place == "/nothing" {
+            wrong["payload"]["nothing"] = json!("wrong");
+        } else {
+            *wrong["payload"].pointer_mut(place).unwrap() = json!([]);
+        }
+        let refused = key.json(Method::POST, COMMANDS, &wrong).await;
+        complains(&refused, &format!("/payload{place}"), "expected");
+    }
+}
+
 /// Plays the csms: takes the command that is queued and ends it.
 async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands::Outcome) {
     let mut db = portal.db.pool.acquire().await.unwrap();
@@ -190,6 +350,7 @@ async fn waiting_answers_what_the_station_answered() {
         "{}",
         answer.body
     );
+    assert_eq!(answer.json()["verdict"], "Accepted");
 
     let error = commands::Outcome::Error {
         code: "NotSupported".to_owned(),
@@ -201,6 +362,7 @@ async fn waiting_answers_what_the_station_answered() {
     );
     assert_eq!(answer.status, StatusCode::OK);
     let command = answer.json();
+    assert_eq!(command["verdict"], json!(null));
     assert_eq!(
         (&command["status"], &command["error"]),
         (

@@ -349,7 +349,7 @@ async fn found(pool: &Pool, scope: &Scope) -> Vec<usize> {
             .await
             .unwrap()
             .len(),
-        store::commands::list(&mut db, None, None, 10)
+        store::commands::list(&mut db, &store::commands::Filter::default(), None, 10)
             .await
             .unwrap()
             .len(),

@@ -1,0 +1,170 @@
+//! Commands whose effect is still to be seen, by station. The rows are the truth: after a restart they are read again, and a
+//! reconnect changes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use store::Pool;
+use store::commands::{Sequel, is_agreed, words};
+use uuid::Uuid;
+
+use crate::Csms;
+
+/// The longest that any effect is waited for.
+const LONGEST: TimeDelta = TimeDelta::hours(25);
+/// Effects that are waited for at one station; the oldest is given up for another.
+const MOST: usize = 32;
+
+/// An effect that is waited for.
+#[derive(Debug)]
+struct Awaited {
+    command: Uuid,
+    sequel: Sequel,
+    until: DateTime<Utc>,
+}
+
+/// What is waited for, of all stations.
+#[derive(Default)]
+pub(crate) struct Effects {
+    stations: Mutex<HashMap<Uuid, Vec<Awaited>>>,
+}
+
+/// A message that commands waited for.
+pub(crate) struct Seen {
+    station: Uuid,
+    commands: Vec<Uuid>,
+    words: String,
+    at: DateTime<Utc>,
+}
+
+impl Effects {
+    /// What was waited for when the last process ended.
+    pub(crate) async fn load(pool: &Pool, now: DateTime<Utc>) -> store::Result<Self> {
+        let effects = Effects::default();
+        let mut connection = pool.acquire().await?;
+        for row in store::commands::awaiting(&mut connection, now - LONGEST).await? {
+            if is_agreed(row.verdict.as_deref()) {
+                effects.expect(row.station_id, row.id, &row.action, &row.payload, row.since);
+            }
+        }
+        Ok(effects)
+    }
+
+    fn stations(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Awaited>>> {
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The station agreed to a command, or may have: its effect should follow.
+    pub(crate) fn expect(
+        &self,
+        station: Uuid,
+        command: Uuid,
+        action: &str,
+        payload: &str,
+        since: DateTime<Utc>,
+    ) {
+        let Some(sequel) = Sequel::of(action, payload) else {
+            return;
+        };
+        let mut stations = self.stations();
+        let awaited = stations.entry(station).or_default();
+        awaited.retain(|known| known.command != command && known.until > since);
+        if awaited.len() >= MOST {
+            awaited.remove(0);
+        }
+        let until = since + sequel.patience;
+        awaited.push(Awaited {
+            command,
+            sequel,
+            until,
+        });
+    }
+
+    /// The commands that a message shows the effect of. They are waited for until [`note`] is told.
+    pub(crate) fn shown_by(
+        &self,
+        station: Uuid,
+        message: &str,
+        payload: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Seen> {
+        let mut stations = self.stations();
+        let awaited = stations.get_mut(&station)?;
+        awaited.retain(|awaited| awaited.until > now);
+        if awaited.is_empty() {
+            stations.remove(&station);
+            return None;
+        }
+        if !awaited.iter().any(|known| known.sequel.message == message) {
+            return None;
+        }
+        let payload: Value = serde_json::from_str(payload).unwrap_or_default();
+        let commands: Vec<Uuid> = awaited
+            .iter()
+            .filter(|known| known.sequel.is(message, &payload))
+            .map(|known| known.command)
+            .collect();
+        (!commands.is_empty()).then(|| Seen {
+            station,
+            commands,
+            words: words(message, &payload),
+            at: now,
+        })
+    }
+
+    fn forget(&self, seen: &Seen) {
+        if let Some(awaited) = self.stations().get_mut(&seen.station) {
+            awaited.retain(|known| !seen.commands.contains(&known.command));
+        }
+    }
+}
+
+/// Writes what was seen into the commands' rows. The station does not wait for it.
+pub(crate) fn note(csms: &Arc<Csms>, seen: Seen) {
+    csms.effects.forget(&seen);
+    let csms = csms.clone();
+    tokio::spawn(async move {
+        let written = async {
+            let mut connection = csms.pool.acquire().await?;
+            store::commands::note_effect(&mut connection, &seen.commands, &seen.words, seen.at)
+                .await
+        };
+        match written.await {
+            Ok(()) => csms.ingest.news(),
+            Err(error) => tracing::warn!(%error, "the effect of a command could not be noted"),
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_waited_for_until_it_is_noted_or_too_late() {
+        let (effects, station, command) =
+            (Effects::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let now: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
+        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#, now);
+        effects.expect(station, Uuid::from_u128(3), "ClearCache", "{}", now);
+        let boot = |at| effects.shown_by(station, "BootNotification", "{}", at);
+        assert!(effects.shown_by(station, "Heartbeat", "{}", now).is_none());
+        assert!(
+            effects
+                .shown_by(Uuid::nil(), "BootNotification", "{}", now)
+                .is_none()
+        );
+        let seen = boot(now).unwrap();
+        assert_eq!(
+            (&seen.commands, seen.words.as_str()),
+            (&vec![command], "BootNotification")
+        );
+        effects.forget(&seen);
+        assert!(boot(now).is_none());
+        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#, now);
+        assert!(boot(now + TimeDelta::minutes(11)).is_none());
+        assert!(effects.stations().is_empty());
+    }
+}

@@ -1,0 +1,33 @@
+//! What the end of a command means for what is kept of its station: a plain match by action, one function per feature, in a
+//! file of its own. It runs in the transaction that ends the command.
+
+mod limits;
+
+use chrono::{DateTime, Utc};
+use store::commands::{Ended, Outcome, is_agreed};
+
+/// How a command ended.
+pub(crate) struct Answer<'a> {
+    /// As it was sent, secrets and all, and what came back.
+    pub(crate) ended: &'a Ended<'a>,
+    /// The answer's `status` to the letter.
+    pub(crate) verdict: Option<&'a str>,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Answer<'_> {
+    /// Whether the station did, or is about to do, what it was asked for.
+    pub(crate) fn is_agreed(&self) -> bool {
+        matches!(self.ended.outcome, Outcome::Answered(_)) && is_agreed(self.verdict)
+    }
+}
+
+/// Writes what follows from an answer, an error or a time-out. (A command that expired, was cancelled or is unknown does not
+/// pass by here: its row says so.)
+pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
+    match answer.ended.action {
+        "TriggerMessage" | "ExtendedTriggerMessage" => limits::trigger(db, answer).await?,
+        _ => {}
+    }
+    limits::action(db, answer).await
+}
