@@ -1,7 +1,7 @@
 //! One model of battery, charging curve and supply, from which power, energy, current, voltage and
 //! state of charge follow together. Nothing here is random: a seed only shifts the mains' slow swing.
 
-use evse_core::Reading;
+use evse_core::{Offer, Reading};
 
 /// A vehicle's battery and how it takes power. Figures are publicly known, rounded.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +146,8 @@ impl Supply {
 
 /// Power rises over this many seconds after the contactor closes.
 const RAMP_S: f64 = 20.0;
+/// Volts of a phase, as charge points convert watts and amperes.
+const NOMINAL_V: f64 = 230.0;
 /// Longest step of integration, s.
 const STEP_S: f64 = 10.0;
 
@@ -159,6 +161,7 @@ pub struct Meter {
     closed_s: f64,
     clock_s: f64,
     phase: f64,
+    offer: Option<Offer>,
 }
 
 impl Meter {
@@ -174,6 +177,27 @@ impl Meter {
             closed_s: 0.0,
             clock_s: 0.0,
             phase,
+            offer: None,
+        }
+    }
+
+    /// The charge point offers so much from now on; a vehicle takes no more.
+    pub fn offer(&mut self, offer: Offer) {
+        self.offer = Some(offer);
+    }
+
+    /// The most that the offer leaves a vehicle with so many phases, W.
+    fn offered_w(&self, phases: u32) -> f64 {
+        let Some(offer) = self.offer else {
+            return f64::INFINITY;
+        };
+        let whole = f64::from(offer.power_w);
+        match self.supply {
+            Supply::Ac { .. } => {
+                let used = phases.min(offer.phases);
+                whole.min(f64::from(offer.current_da) / 10.0 * NOMINAL_V * f64::from(used))
+            }
+            Supply::Dc { .. } => whole,
         }
     }
 
@@ -244,10 +268,18 @@ impl Meter {
         };
         // An 11 kW point gives a one-phase vehicle more than a third only if its phase can: 32 A.
         let per_phase = single_phase.max(if vehicle.phases == 1 { 7.36 } else { 0.0 });
-        (own * share(vehicle.curve, *soc))
+        let wanted = (own * share(vehicle.curve, *soc))
             .min(self.supply.max_kw())
-            .min(per_phase)
-            * 1000.0
+            .min(per_phase);
+        // What only the wires limit is given as before: an offer of all they bear is no limit.
+        let limited = self
+            .offer
+            .is_some_and(|offer| f64::from(offer.power_w) < self.supply.max_kw() * 1000.0);
+        if limited {
+            (wanted * 1000.0).min(self.offered_w(vehicle.phases))
+        } else {
+            wanted * 1000.0
+        }
     }
 
     /// Volts at this moment: the mains swing slowly, a battery's voltage rises with its charge.
@@ -282,6 +314,7 @@ impl Meter {
             voltage_dv: (voltage * 10.0).round() as u32,
             soc_percent: self.soc().map(|soc| soc as u8),
             offered_w: (self.supply.max_kw() * 1000.0) as u32,
+            ..Reading::default()
         }
     }
 }

@@ -152,8 +152,12 @@ impl ChargePoint {
             }
         } else if self.config.flag(Key::StopTransactionOnInvalidId) {
             self.stop(index, Reason::DeAuthorized, None, now, out);
-        } else if let Some(transaction) = &mut self.connectors[index].transaction {
-            transaction.suspended = true;
+        } else {
+            let more = self.config.number(Key::MaxEnergyOnInvalidId);
+            let connector = &mut self.connectors[index];
+            if let Some(transaction) = &mut connector.transaction {
+                transaction.suspended_at = Some(connector.reading.energy_wh + more);
+            }
         }
     }
 

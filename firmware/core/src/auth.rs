@@ -2,6 +2,8 @@
 
 use alloc::{collections::VecDeque, string::String};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ocpp::msg16::{IdTagInfo, TagStatus},
     time::Utc,
@@ -10,7 +12,7 @@ use crate::{
 /// A charge point's memory is small: the least recently heard tag makes room.
 const CAPACITY: usize = 64;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AuthCache {
     entries: VecDeque<(String, IdTagInfo)>,
 }
@@ -31,17 +33,22 @@ impl AuthCache {
     /// What is known of the tag at this moment, if anything.
     pub(crate) fn lookup(&self, tag: &str, now: Utc) -> Option<IdTagInfo> {
         let (_, info) = self.entries.iter().find(|(known, _)| known == tag)?;
-        let expired = info
-            .expiry_date
-            .as_deref()
-            .and_then(Utc::parse)
-            .is_some_and(|at| at <= now);
-        let mut info = info.clone();
-        if expired && info.status == TagStatus::Accepted {
-            info.status = TagStatus::Expired;
-        }
-        Some(info)
+        Some(at(info, now))
     }
+}
+
+/// What is known of a tag, as of a moment: what was accepted may have expired.
+pub(crate) fn at(info: &IdTagInfo, now: Utc) -> IdTagInfo {
+    let expired = info
+        .expiry_date
+        .as_deref()
+        .and_then(Utc::parse)
+        .is_some_and(|at| at <= now);
+    let mut info = info.clone();
+    if expired && info.status == TagStatus::Accepted {
+        info.status = TagStatus::Expired;
+    }
+    info
 }
 
 #[cfg(test)]

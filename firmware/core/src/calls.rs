@@ -6,8 +6,6 @@ use alloc::{
     vec::Vec,
 };
 
-use serde::Deserialize;
-
 use crate::{
     config::Key,
     connector::Right,
@@ -15,21 +13,18 @@ use crate::{
     ocpp::{
         frame,
         msg16::{
-            Availability, ChangeAvailability, ChangeConfiguration, Context, ErrorCode,
-            GetConfiguration, Reason, RemoteStartTransaction, RemoteStopTransaction, Reset,
-            ResetType, Status, StatusConf, TriggerMessage, UnlockConnector,
+            Availability, ChangeAvailability, ChangeConfiguration, Context, DataTransfer,
+            ErrorCode, GetConfiguration, Reason, RemoteStartTransaction, RemoteStopTransaction,
+            Reset, ResetType, Status, TriggerMessage, UnlockConnector,
         },
+        smart,
     },
     outbox::{Purpose, Request},
     point::ChargePoint,
+    reply::{Answer, Refusal, read, status},
     time::Millis,
     wire::json,
 };
-
-/// A CALLERROR of ours: code and description.
-struct Refusal(&'static str, String);
-
-type Answer = Result<String, Refusal>;
 
 impl ChargePoint {
     /// Acts on a request of the server and returns the answer's frame.
@@ -76,14 +71,18 @@ impl ChargePoint {
             }
             "ChangeAvailability" => self.change_availability(&read(payload)?),
             "ClearCache" => {
+                let enabled = self.config.flag(Key::AuthorizationCacheEnabled);
                 self.cache.clear();
-                Ok(status("Accepted"))
+                self.dirty = true;
+                Ok(status(if enabled { "Accepted" } else { "Rejected" }))
             }
-            "DataTransfer" => Ok(status("UnknownVendorId")),
-            _ => Err(Refusal(
-                "NotImplemented",
-                format!("no {action} in the Core profile"),
-            )),
+            "DataTransfer" => Ok(status(self.data_transfer(&read(payload)?))),
+            "SendLocalList" | "GetLocalListVersion" => self.local_list_call(action, payload),
+            "ReserveNow" | "CancelReservation" => self.reservation_call(action, payload, now),
+            "SetChargingProfile" | "ClearChargingProfile" | "GetCompositeSchedule" => {
+                self.smart_call(action, payload, now)
+            }
+            _ => Err(Refusal::not_implemented(action)),
         }
     }
 
@@ -93,14 +92,19 @@ impl ChargePoint {
         now: Millis,
         out: &mut Outputs,
     ) -> Answer {
+        let parent = self
+            .known_tag(&request.id_tag, now)
+            .and_then(|info| info.parent_id_tag);
         let usable = |index: &usize| {
             let c = &self.connectors[*index];
-            c.transaction.is_none()
-                && c.right.is_none()
+            !c.in_use()
                 && c.operative
-                && !c.finishing
                 && c.fault == ErrorCode::NoError
+                && !self.kept_for_another(*index, &request.id_tag, parent.as_deref())
         };
+        let bearable = request.charging_profile.as_ref().is_none_or(|profile| {
+            profile.charging_profile_purpose == smart::Purpose::Tx && self.bearable(profile)
+        });
         let wanted: Vec<usize> = match request.connector_id {
             Some(connector) => self.at(connector).into_iter().collect(),
             None => (0..self.connectors.len()).collect(),
@@ -111,7 +115,8 @@ impl ChargePoint {
             .filter(usable)
             .find(|i| self.connectors[*i].plugged);
         let chosen = plugged.or_else(|| wanted.iter().copied().find(usable));
-        let (Some(index), true, None) = (chosen, self.accepted(), self.reset) else {
+        let able = self.accepted() && bearable;
+        let (Some(index), true, None) = (chosen, able, self.reset) else {
             return Ok(status("Rejected"));
         };
         if self.config.flag(Key::AuthorizeRemoteTxRequests) {
@@ -121,11 +126,25 @@ impl ChargePoint {
             let until = now.after(self.config.number(Key::ConnectionTimeOut).max(1) * 1000);
             self.connectors[index].right = Some(Right {
                 tag: request.id_tag.to_string(),
-                parent: None,
+                parent,
                 until,
+                profile: request.charging_profile.clone(),
             });
         }
         Ok(status("Accepted"))
+    }
+
+    fn data_transfer(&self, request: &DataTransfer<'_>) -> &'static str {
+        let known = &self.settings.vendor_messages;
+        let message = request.message_id.as_deref().unwrap_or("");
+        let vendor = |of: &&(String, String)| of.0 == *request.vendor_id;
+        if !known.iter().any(|of| vendor(&of)) {
+            "UnknownVendorId"
+        } else if !known.iter().filter(vendor).any(|of| of.1 == message) {
+            "UnknownMessageId"
+        } else {
+            "Accepted"
+        }
     }
 
     fn remote_stop(
@@ -169,7 +188,7 @@ impl ChargePoint {
 
     fn trigger(&mut self, request: &TriggerMessage<'_>, now: Millis) -> Answer {
         let connectors: Vec<usize> = match request.connector_id {
-            None => (0..self.connectors.len()).collect(),
+            None | Some(0) => (0..self.connectors.len()).collect(),
             Some(connector) => match self.at(connector) {
                 Some(index) => [index].into(),
                 None => return Ok(status("Rejected")),
@@ -184,6 +203,9 @@ impl ChargePoint {
                 }
             }
             "StatusNotification" => {
+                if request.connector_id.unwrap_or(0) == 0 {
+                    self.push_station_status(now);
+                }
                 for index in connectors {
                     self.push_status(index, now);
                 }
@@ -191,6 +213,18 @@ impl ChargePoint {
             _ => return Ok(status("NotImplemented")),
         }
         Ok(status("Accepted"))
+    }
+
+    fn push_station_status(&mut self, now: Millis) {
+        let status = self.station_status();
+        let at = self.clock.stamp(now);
+        let request = Request::Status {
+            connector: 0,
+            status,
+            error: ErrorCode::NoError,
+            at,
+        };
+        self.outbox.push(request, true);
     }
 
     fn push_status(&mut self, index: usize, now: Millis) {
@@ -218,6 +252,9 @@ impl ChargePoint {
         if chosen.is_empty() {
             return Ok(status("Rejected"));
         }
+        if request.connector_id == 0 {
+            self.operative = operative;
+        }
         let mut scheduled = false;
         for index in chosen {
             let connector = &mut self.connectors[index];
@@ -232,25 +269,4 @@ impl ChargePoint {
         self.dirty = true;
         Ok(status(if scheduled { "Scheduled" } else { "Accepted" }))
     }
-}
-
-fn status(status: &'static str) -> String {
-    json(&StatusConf { status })
-}
-
-/// Reads a request, or names the OCPP 1.6 error code (in the standard's own spelling) of what is wrong.
-fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, Refusal> {
-    serde_json::from_str(payload).map_err(|problem| {
-        let words = problem.to_string();
-        let code = if !problem.is_data() {
-            "FormationViolation"
-        } else if words.starts_with("missing field") || words.starts_with("duplicate field") {
-            "OccurenceConstraintViolation"
-        } else if words.starts_with("unknown variant") || words.starts_with("invalid value") {
-            "PropertyConstraintViolation"
-        } else {
-            "TypeConstraintViolation"
-        };
-        Refusal(code, words.chars().take(255).collect())
-    })
 }

@@ -1,16 +1,19 @@
 //! The rules of charging: who may, when a transaction starts and ends, and what follows for relay and status.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     config::Key,
-    connector::{Right, Transaction},
+    connector::{Right, Sample, Transaction},
     io::{Event, Output, Outputs},
-    ocpp::msg16::{Context, ErrorCode, Reason, TagStatus},
+    ocpp::msg16::{Context, ErrorCode, Reason, Status, TagStatus},
     outbox::{Purpose, Request},
     point::ChargePoint,
     time::Millis,
 };
+
+/// So many samples are kept for a StopTransaction; beyond, every second one goes.
+const SAMPLE_LIMIT: usize = 64;
 
 impl ChargePoint {
     pub(crate) fn meter(&mut self, index: usize, context: Context, now: Millis, triggered: bool) {
@@ -87,10 +90,8 @@ impl ChargePoint {
         out: &mut Outputs,
     ) {
         let cached = self.config.flag(Key::LocalPreAuthorize)
-            && self.config.flag(Key::AuthorizationCacheEnabled)
             && self
-                .cache
-                .lookup(tag, self.clock.utc(now))
+                .known_tag(tag, now)
                 .is_some_and(|info| info.status == TagStatus::Accepted);
         if !self.online() || cached {
             self.authorize_offline(connector, tag, purpose, now, out);
@@ -112,10 +113,8 @@ impl ChargePoint {
         now: Millis,
         out: &mut Outputs,
     ) {
-        let known = (self.config.flag(Key::LocalAuthorizeOffline)
-            && self.config.flag(Key::AuthorizationCacheEnabled))
-        .then(|| self.cache.lookup(tag, self.clock.utc(now)))
-        .flatten();
+        let asked = self.config.flag(Key::LocalAuthorizeOffline) || self.online();
+        let known = asked.then(|| self.known_tag(tag, now)).flatten();
         let status = match &known {
             Some(info) => info.status,
             None if self.config.flag(Key::AllowOfflineTxForUnknownId) => TagStatus::Accepted,
@@ -140,6 +139,16 @@ impl ChargePoint {
         now: Millis,
         out: &mut Outputs,
     ) {
+        let status = match self.at(connector) {
+            // To this tag a connector that is kept for another is as closed as if the tag were unknown.
+            Some(index)
+                if purpose == Purpose::Start
+                    && self.kept_for_another(index, tag, parent.as_deref()) =>
+            {
+                TagStatus::Invalid
+            }
+            _ => status,
+        };
         out.event(Event::Authorized {
             connector,
             id_tag: String::from(tag),
@@ -158,6 +167,7 @@ impl ChargePoint {
                     tag: String::from(tag),
                     parent,
                     until,
+                    profile: None,
                 });
             }
             (Purpose::Stop, Some(t)) if parent.is_some() && t.parent == parent => {
@@ -177,6 +187,7 @@ impl ChargePoint {
         out: &mut Outputs,
     ) {
         let at = self.clock.stamp(now);
+        self.keep_sample(index, Context::End, now);
         let connector = &mut self.connectors[index];
         let Some(transaction) = connector.transaction.take() else {
             return;
@@ -200,10 +211,40 @@ impl ChargePoint {
                 at,
                 meter_stop,
                 reason,
+                samples: transaction.samples,
             },
             false,
         );
+        self.drop_tx_profiles(self.connectors[index].id);
         self.dirty = true;
+    }
+
+    /// Keeps the reading for the transaction's StopTransaction, where that is configured.
+    pub(crate) fn keep_sample(&mut self, index: usize, context: Context, now: Millis) {
+        let key = match context {
+            Context::Clock => Key::StopTxnAlignedData,
+            _ => Key::StopTxnSampledData,
+        };
+        if self.config.measurands(key).next().is_none() {
+            return;
+        }
+        let at = self.clock.stamp(now);
+        let connector = &mut self.connectors[index];
+        let reading = connector.reading;
+        if let Some(transaction) = &mut connector.transaction {
+            if transaction.samples.len() >= SAMPLE_LIMIT {
+                let mut nth = 0;
+                transaction.samples.retain(|sample| {
+                    nth += 1;
+                    nth % 2 == 0 || sample.context == Context::Begin
+                });
+            }
+            transaction.samples.push(Sample {
+                at,
+                context,
+                reading,
+            });
+        }
     }
 
     pub(crate) fn start(&mut self, index: usize, now: Millis, out: &mut Outputs) {
@@ -214,31 +255,67 @@ impl ChargePoint {
         let Some(right) = connector.right.take() else {
             return;
         };
-        let meter_start = connector.reading.energy_wh;
+        let (id, meter_start) = (connector.id, connector.reading.energy_wh);
         self.next_local += 1;
+        let reservation = self.use_reservation(id, &right.tag, right.parent.as_deref());
         self.outbox.push(
             Request::Start {
                 local,
-                connector: connector.id,
+                connector: id,
                 tag: right.tag.clone(),
                 at,
                 meter_start,
+                reservation,
             },
             false,
         );
-        connector.transaction = Some(Transaction {
+        self.connectors[index].transaction = Some(Transaction {
             local,
             tag: right.tag,
             parent: right.parent,
             meter_start,
+            began: at.utc,
             next_sample: (interval > 0).then(|| now.after(interval)),
-            suspended: false,
+            samples: Vec::new(),
+            suspended_at: None,
         });
+        self.keep_sample(index, Context::Begin, now);
+        if let Some(profile) = right.profile {
+            self.install(id, profile, now);
+        }
         out.event(Event::Started {
-            connector: connector.id,
+            connector: id,
             local,
         });
         self.dirty = true;
+    }
+
+    pub(crate) fn station_status(&self) -> Status {
+        if self.operative {
+            Status::Available
+        } else {
+            Status::Unavailable
+        }
+    }
+
+    /// Tells of the charge point as a whole, which is connector 0.
+    pub(crate) fn settle_station(&mut self, now: Millis, out: &mut Outputs) {
+        let status = self.station_status();
+        if !self.online() || self.station_reported == Some(status) {
+            return;
+        }
+        self.station_reported = Some(status);
+        self.outbox.drop_unsent_status(0);
+        self.outbox.push(
+            Request::Status {
+                connector: 0,
+                status,
+                error: ErrorCode::NoError,
+                at: self.clock.stamp(now),
+            },
+            false,
+        );
+        out.event(Event::Status(0, status));
     }
 
     /// Brings a connector to rest: starts what may start, and tells relay and server what is new.
@@ -246,17 +323,31 @@ impl ChargePoint {
         if self.connectors[index].can_start() && self.reset.is_none() {
             self.start(index, now, out);
         }
+        self.obey(index, now, out);
         let at = self.clock.stamp(now);
         let online = self.online();
+        let reserved = self.is_reserved(self.connectors[index].id);
+        let least = self.config.number(Key::MinimumStatusDuration) * 1000;
         let connector = &mut self.connectors[index];
+        connector.reserved = reserved;
         if connector.relay != connector.energized() {
             connector.relay = connector.energized();
             out.todo.push(Output::Relay(connector.id, connector.relay));
         }
         let (status, error) = (connector.status(), connector.fault);
         if connector.reported == Some((status, error)) {
+            connector.unsettled = None;
             return;
         }
+        // A fault is told at once, and so is what the server knows nothing of.
+        if least > 0 && error == ErrorCode::NoError && connector.reported.is_some() {
+            let same = connector.unsettled.filter(|(of, _)| *of == status);
+            let (_, since) = *connector.unsettled.insert(same.unwrap_or((status, now)));
+            if now < since.after(least) {
+                return;
+            }
+        }
+        connector.unsettled = None;
         // While the server cannot be told, only the newest status matters: it is told on return.
         if online {
             let id = connector.id;

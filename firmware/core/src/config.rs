@@ -1,4 +1,4 @@
-//! The configuration keys of the Core profile: names, kinds, defaults, and what the server may change.
+//! The configuration keys of all profiles: names, kinds, defaults, and what the server may change.
 
 use alloc::{
     string::{String, ToString},
@@ -12,6 +12,8 @@ enum Kind {
     Bool,
     /// An integer from 0.
     Number,
+    /// An integer from 0 to 100.
+    Percent,
     /// Names separated by commas.
     List,
 }
@@ -33,26 +35,46 @@ keys! {
     AllowOfflineTxForUnknownId: Bool rw = "false",
     AuthorizationCacheEnabled: Bool rw = "true",
     AuthorizeRemoteTxRequests: Bool rw = "false",
+    BlinkRepeat: Number rw = "3",
+    ChargeProfileMaxStackLevel: Number ro = "9",
+    ChargingScheduleAllowedChargingRateUnit: List ro = "Current,Power",
+    ChargingScheduleMaxPeriods: Number ro = "48",
     ClockAlignedDataInterval: Number rw = "0",
     ConnectionTimeOut: Number rw = "60",
     ConnectorPhaseRotation: List rw = "NotApplicable",
-    GetConfigurationMaxKeys: Number ro = "50",
+    ConnectorPhaseRotationMaxLength: Number ro = "17",
+    ConnectorSwitch3to1PhaseSupported: Bool ro = "false",
+    GetConfigurationMaxKeys: Number ro = "80",
     HeartbeatInterval: Number rw = "300",
+    LightIntensity: Percent rw = "80",
+    LocalAuthListEnabled: Bool rw = "true",
+    LocalAuthListMaxLength: Number ro = "1000",
     LocalAuthorizeOffline: Bool rw = "true",
     LocalPreAuthorize: Bool rw = "false",
+    MaxChargingProfilesInstalled: Number ro = "24",
+    MaxEnergyOnInvalidId: Number rw = "0",
     MeterValuesAlignedData: List rw = "Energy.Active.Import.Register,Power.Active.Import",
+    MeterValuesAlignedDataMaxLength: Number ro = "7",
     MeterValuesSampledData: List rw = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC,Power.Offered",
+    MeterValuesSampledDataMaxLength: Number ro = "7",
     MeterValueSampleInterval: Number rw = "60",
+    MinimumStatusDuration: Number rw = "0",
     NumberOfConnectors: Number ro = "1",
+    ReserveConnectorZeroSupported: Bool ro = "true",
     ResetRetries: Number rw = "0",
+    SendLocalListMaxLength: Number ro = "250",
     StopTransactionOnEVSideDisconnect: Bool rw = "true",
     StopTransactionOnInvalidId: Bool rw = "true",
-    StopTxnAlignedData: List ro = "",
-    StopTxnSampledData: List ro = "",
-    SupportedFeatureProfiles: List ro = "Core,RemoteTrigger",
+    StopTxnAlignedData: List rw = "",
+    StopTxnAlignedDataMaxLength: Number ro = "7",
+    StopTxnSampledData: List rw = "",
+    StopTxnSampledDataMaxLength: Number ro = "7",
+    SupportedFeatureProfiles: List ro = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
+    SupportedFeatureProfilesMaxLength: Number ro = "6",
     TransactionMessageAttempts: Number rw = "3",
     TransactionMessageRetryInterval: Number rw = "60",
     UnlockConnectorOnEVSideDisconnect: Bool rw = "true",
+    WebSocketPingInterval: Number rw = "0",
 }
 
 /// What became of a ChangeConfiguration.
@@ -95,19 +117,26 @@ impl Configuration {
         self.values[key as usize] == "true"
     }
 
+    /// Whether a profile is among the SupportedFeatureProfiles.
+    pub(crate) fn feature(&self, profile: &str) -> bool {
+        let mut names = self.values[Key::SupportedFeatureProfiles as usize].split(',');
+        names.any(|name| name.trim() == profile)
+    }
+
     pub(crate) fn number(&self, key: Key) -> u64 {
         self.values[key as usize].parse().unwrap_or(0)
     }
 
     /// The measurands of a list key that this charge point has.
     pub(crate) fn measurands(&self, key: Key) -> impl Iterator<Item = Measurand> {
-        const KNOWN: [Measurand; 6] = [
+        const KNOWN: [Measurand; 7] = [
             Measurand::Energy,
             Measurand::Power,
             Measurand::Current,
             Measurand::Voltage,
             Measurand::Soc,
             Measurand::Offered,
+            Measurand::CurrentOffered,
         ];
         self.values[key as usize]
             .split(',')
@@ -125,12 +154,18 @@ impl Configuration {
             Kind::Bool if value.eq_ignore_ascii_case("false") => "false",
             Kind::Bool => return Change::Rejected,
             Kind::Number if value.parse::<u32>().is_err() => return Change::Rejected,
-            Kind::Number | Kind::List => value,
+            Kind::Percent if !value.parse::<u32>().is_ok_and(|share| share <= 100) => {
+                return Change::Rejected;
+            }
+            Kind::Number | Kind::Percent | Kind::List => value,
         };
         let old = core::mem::replace(&mut self.values[key as usize], String::from(value));
         let unknown_measurand = matches!(
             key,
-            Key::MeterValuesSampledData | Key::MeterValuesAlignedData
+            Key::MeterValuesSampledData
+                | Key::MeterValuesAlignedData
+                | Key::StopTxnSampledData
+                | Key::StopTxnAlignedData
         ) && !value.is_empty()
             && self.measurands(key).count() != value.split(',').count();
         if unknown_measurand {

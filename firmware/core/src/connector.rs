@@ -8,8 +8,12 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ocpp::msg16::{Context, ErrorCode, Measurand, SampledValue, Status, Unit},
-    time::Millis,
+    ocpp::{
+        msg16::{Context, ErrorCode, Measurand, SampledValue, Status, Unit},
+        smart::ChargingProfile,
+    },
+    smart::Offer,
+    time::{Millis, Stamp, Utc},
 };
 
 /// A meter's reading. Integers, because small chips have no floating point.
@@ -25,8 +29,11 @@ pub struct Reading {
     pub voltage_dv: u32,
     /// State of charge of the vehicle, percent, where it is told.
     pub soc_percent: Option<u8>,
-    /// Power offered, W.
+    /// Power the host could offer, W; the charge point lowers it to its limit.
     pub offered_w: u32,
+    /// Current offered per phase, tenths of an ampere: the charge point's own figure.
+    #[serde(default)]
+    pub offered_da: u32,
 }
 
 impl Reading {
@@ -46,6 +53,7 @@ impl Reading {
                     Measurand::Voltage => (tenths(self.voltage_dv), Unit::V),
                     Measurand::Soc => (self.soc_percent?.to_string(), Unit::Percent),
                     Measurand::Offered => (self.offered_w.to_string(), Unit::W),
+                    Measurand::CurrentOffered => (tenths(self.offered_da), Unit::A),
                 };
                 Some(SampledValue {
                     value,
@@ -68,6 +76,16 @@ pub(crate) struct Right {
     pub(crate) tag: String,
     pub(crate) parent: Option<String>,
     pub(crate) until: Millis,
+    /// The limits that a remote start gave to the transaction to come.
+    pub(crate) profile: Option<ChargingProfile>,
+}
+
+/// A reading kept for the StopTransaction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    pub(crate) at: Stamp,
+    pub(crate) context: Context,
+    pub(crate) reading: Reading,
 }
 
 /// A running transaction.
@@ -77,9 +95,13 @@ pub(crate) struct Transaction {
     pub(crate) tag: String,
     pub(crate) parent: Option<String>,
     pub(crate) meter_start: u64,
+    pub(crate) began: Utc,
     pub(crate) next_sample: Option<Millis>,
-    /// The server refused the tag, and StopTransactionOnInvalidId is off: no energy, no end.
-    pub(crate) suspended: bool,
+    /// What the StopTransaction is to carry.
+    pub(crate) samples: Vec<Sample>,
+    /// The server refused the tag, and StopTransactionOnInvalidId is off: no end, and energy only up to
+    /// this register (MaxEnergyOnInvalidId).
+    pub(crate) suspended_at: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,8 +119,16 @@ pub(crate) struct Connector {
     pub(crate) finishing: bool,
     pub(crate) reading: Reading,
     pub(crate) relay: bool,
+    /// Somebody reserved it.
+    pub(crate) reserved: bool,
+    /// The limits leave too little to charge with.
+    pub(crate) paused: bool,
+    /// What the host was told to offer.
+    pub(crate) offer: Option<Offer>,
     /// The status and error that the server was last told, or is about to be told.
     pub(crate) reported: Option<(Status, ErrorCode)>,
+    /// A status that is not old enough to be told, and since when it holds.
+    pub(crate) unsettled: Option<(Status, Millis)>,
 }
 
 impl Connector {
@@ -115,8 +145,25 @@ impl Connector {
             finishing: false,
             reading: Reading::default(),
             relay: false,
+            reserved: false,
+            paused: false,
+            offer: None,
             reported: None,
+            unsettled: None,
         }
+    }
+
+    /// Whether someone charges here or is about to.
+    pub(crate) fn in_use(&self) -> bool {
+        self.transaction.is_some() || self.right.is_some() || self.finishing
+    }
+
+    fn suspended(&self) -> bool {
+        let refused = |t: &Transaction| {
+            t.suspended_at
+                .is_some_and(|at| at <= self.reading.energy_wh)
+        };
+        self.paused || self.transaction.as_ref().is_some_and(refused)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -124,12 +171,14 @@ impl Connector {
             return Status::Faulted;
         }
         match &self.transaction {
-            Some(transaction) if transaction.suspended => Status::SuspendedEvse,
+            Some(_) if self.suspended() => Status::SuspendedEvse,
             Some(_) if !self.vehicle_ready => Status::SuspendedEv,
             Some(_) => Status::Charging,
             None if !self.operative => Status::Unavailable,
             None if self.finishing => Status::Finishing,
-            None if self.plugged || self.right.is_some() => Status::Preparing,
+            None if self.right.is_some() => Status::Preparing,
+            None if self.reserved => Status::Reserved,
+            None if self.plugged => Status::Preparing,
             None => Status::Available,
         }
     }
@@ -138,7 +187,8 @@ impl Connector {
     pub(crate) fn energized(&self) -> bool {
         self.plugged
             && self.fault == ErrorCode::NoError
-            && self.transaction.as_ref().is_some_and(|t| !t.suspended)
+            && self.transaction.is_some()
+            && !self.suspended()
     }
 
     /// Whether a held right may become a transaction now.

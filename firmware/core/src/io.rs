@@ -5,6 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::{
     connector::Reading,
     ocpp::msg16::{ErrorCode, Reason, Registration, Status, TagStatus},
+    smart::Offer,
     time::Millis,
 };
 
@@ -69,6 +70,8 @@ pub enum Output {
     Send(String),
     /// Close (true) or open the contactor of a connector.
     Relay(u32, bool),
+    /// Offer so much to the vehicle at a connector from now on.
+    Offer(u32, Offer),
     /// [`crate::ChargePoint::journal`] has changed: store it before going on.
     Persist,
     /// Reboot: make a new charge point from the journal.

@@ -1,6 +1,6 @@
-//! The charge point as a value: OCPP 1.6J Core profile and RemoteTrigger, sans-IO, `no_std` + `alloc`.
+//! The charge point as a value: OCPP 1.6J, sans-IO, `no_std` + `alloc`.
 //! The host owns time, sockets, meters and storage: it calls [`ChargePoint::poll`] and obeys the [`Outputs`].
-//! Not here: pilot, relays' hardware and safety (a separate unit's work), TLS, other OCPP profiles.
+//! Not here: pilot, relays' hardware and safety (a separate unit's work), TLS.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,15 +15,24 @@ mod charging;
 mod config;
 mod connector;
 mod io;
+mod journal;
+mod local_list;
 pub mod ocpp;
 mod outbox;
 mod point;
+mod reply;
+mod reservation;
 mod rng;
+mod settings;
+mod smart;
 mod time;
 mod wire;
 
 pub use config::Key;
 pub use connector::Reading;
 pub use io::{Event, Input, Output, Outputs, RebootKind};
-pub use point::{ChargePoint, Journal, Settings};
+pub use journal::Journal;
+pub use point::ChargePoint;
+pub use settings::Settings;
+pub use smart::Offer;
 pub use time::{Millis, Utc};

@@ -1,11 +1,11 @@
 //! What waits to be sent: transaction messages, which outlive links and reboots, and the rest, which does not.
 
-use alloc::{collections::VecDeque, string::String};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    connector::Reading,
+    connector::{Reading, Sample},
     ocpp::msg16::{Context, ErrorCode, Reason, Status},
     time::{Millis, Stamp},
 };
@@ -35,6 +35,8 @@ pub(crate) enum Request {
         tag: String,
         at: Stamp,
         meter_start: u64,
+        #[serde(default)]
+        reservation: Option<i64>,
     },
     Meter {
         local: Option<u32>,
@@ -49,6 +51,8 @@ pub(crate) enum Request {
         at: Stamp,
         meter_stop: u64,
         reason: Reason,
+        #[serde(default)]
+        samples: Vec<Sample>,
     },
     DataTransfer {
         vendor: String,
@@ -87,13 +91,18 @@ impl Request {
         )
     }
 
-    fn stamp_mut(&mut self) -> Option<&mut Stamp> {
+    fn settle(&mut self, error_ms: i64) {
         match self {
-            Self::Status { at, .. }
-            | Self::Start { at, .. }
-            | Self::Meter { at, .. }
-            | Self::Stop { at, .. } => Some(at),
-            _ => None,
+            Self::Stop { at, samples, .. } => {
+                at.settle(error_ms);
+                for sample in samples {
+                    sample.at.settle(error_ms);
+                }
+            }
+            Self::Status { at, .. } | Self::Start { at, .. } | Self::Meter { at, .. } => {
+                at.settle(error_ms);
+            }
+            _ => {}
         }
     }
 }
@@ -126,9 +135,7 @@ impl Outbox {
             .into_iter()
             .map(|mut entry| {
                 // What was guessed before the reboot can never be known better.
-                if let Some(stamp) = entry.request.stamp_mut() {
-                    stamp.guessed = false;
-                }
+                entry.request.settle(0);
                 entry
             })
             .collect();
@@ -199,7 +206,7 @@ impl Outbox {
     }
 
     /// The connectors whose status the server may not have heard.
-    pub(crate) fn unanswered_statuses(&self) -> alloc::vec::Vec<u32> {
+    pub(crate) fn unanswered_statuses(&self) -> Vec<u32> {
         let connector = |entry: &Entry| match entry.request {
             Request::Status { connector, .. } => Some(connector),
             _ => None,
@@ -226,9 +233,7 @@ impl Outbox {
 
     pub(crate) fn settle(&mut self, error_ms: i64) {
         for entry in &mut self.entries {
-            if let Some(stamp) = entry.request.stamp_mut() {
-                stamp.settle(error_ms);
-            }
+            entry.request.settle(error_ms);
         }
     }
 
@@ -255,7 +260,6 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::time::Utc;
-    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     fn at() -> Stamp {
@@ -272,6 +276,7 @@ mod tests {
             tag: String::from("A"),
             at: at(),
             meter_start: 0,
+            reservation: None,
         }
     }
 
@@ -282,6 +287,7 @@ mod tests {
             at: at(),
             meter_stop: 0,
             reason: Reason::Local,
+            samples: Vec::new(),
         }
     }
 

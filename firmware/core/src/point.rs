@@ -4,85 +4,24 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     auth::AuthCache,
     config::{Configuration, Key},
-    connector::Connector,
+    connector::{Connector, Reading},
     io::{Event, Input, Output, Outputs, RebootKind},
+    journal::{Journal, OpenTransaction},
+    local_list::LocalList,
     ocpp::{
         frame::{self, Frame},
         msg16::{self, Context, Reason, Registration},
     },
-    outbox::{Entry, Outbox, Request},
+    outbox::{Outbox, Request},
+    reservation::Reservation,
     rng::Rng,
-    time::{Clock, Millis, Utc},
+    settings::Settings,
+    smart::Installed,
+    time::{Clock, Millis, Stamp, Utc},
 };
-
-/// What is fixed about a charge point.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Vendor, at most 20 characters.
-    pub vendor: String,
-    /// Model, at most 20 characters.
-    pub model: String,
-    /// Serial number, at most 25 characters.
-    pub serial: Option<String>,
-    /// Firmware version, at most 50 characters.
-    pub firmware: Option<String>,
-    /// How many connectors, from 1.
-    pub connectors: u32,
-    /// For jitter and message ids; differs between charge points.
-    pub seed: u64,
-    /// The time at boot, of a host with a clock of its own. Without it the server's time is followed.
-    pub clock: Option<Utc>,
-    /// How long an answer may take, ms.
-    pub call_timeout_ms: u64,
-    /// The first reconnect delay, ms; it doubles up to the longest.
-    pub reconnect_min_ms: u64,
-    /// The longest reconnect delay, ms.
-    pub reconnect_max_ms: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            vendor: String::from("Forecourt"),
-            model: String::from("EVSE core"),
-            serial: None,
-            firmware: Some(String::from(env!("CARGO_PKG_VERSION"))),
-            connectors: 1,
-            seed: 0,
-            clock: None,
-            call_timeout_ms: 30_000,
-            reconnect_min_ms: 1_000,
-            reconnect_max_ms: 120_000,
-        }
-    }
-}
-
-/// What must outlive a reboot or a power cut; the host stores it as it likes (it serialises).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Journal {
-    boots: u32,
-    next_local: u32,
-    queue: Vec<Entry>,
-    open: Vec<OpenTransaction>,
-    /// Our number and the server's of transactions with queued messages.
-    known: Vec<(u32, i64)>,
-    config: Vec<(String, String)>,
-    inoperative: Vec<u32>,
-}
-
-/// A transaction that was running when the journal was written.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct OpenTransaction {
-    local: u32,
-    connector: u32,
-    meter_wh: u64,
-    at: Utc,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
@@ -115,6 +54,13 @@ pub struct ChargePoint {
     pub(crate) config: Configuration,
     pub(crate) cache: AuthCache,
     pub(crate) clock: Clock,
+    pub(crate) local_list: LocalList,
+    pub(crate) reservations: Vec<Reservation>,
+    pub(crate) profiles: Vec<Installed>,
+    /// Whether the charge point as a whole is in use.
+    pub(crate) operative: bool,
+    /// What the server was told of connector 0.
+    pub(crate) station_reported: Option<msg16::Status>,
     pub(crate) connectors: Vec<Connector>,
     pub(crate) outbox: Outbox,
     pub(crate) known: Vec<(u32, i64)>,
@@ -130,7 +76,7 @@ pub struct ChargePoint {
     unanswered: u32,
     aligned_due: Option<Utc>,
     rng: Rng,
-    boots: u32,
+    pub(crate) boots: u32,
     next_message: u32,
     pub(crate) next_local: u32,
 }
@@ -150,20 +96,7 @@ impl ChargePoint {
         }
         let mut outbox = Outbox::restore(journal.queue);
         for open in &journal.open {
-            let at = crate::time::Stamp {
-                utc: open.at,
-                guessed: false,
-            };
-            outbox.push(
-                Request::Stop {
-                    local: open.local,
-                    tag: None,
-                    at,
-                    meter_stop: open.meter_wh,
-                    reason: Reason::PowerLoss,
-                },
-                false,
-            );
+            outbox.push(power_loss(open), false);
         }
         let boots = journal.boots + 1;
         Self {
@@ -171,7 +104,12 @@ impl ChargePoint {
             clock: Clock::new(now, settings.clock),
             settings,
             config,
-            cache: AuthCache::default(),
+            cache: journal.cache,
+            local_list: journal.local_list,
+            reservations: journal.reservations,
+            profiles: journal.profiles,
+            operative: !journal.inoperative.contains(&0),
+            station_reported: None,
             connectors,
             outbox,
             known: journal.known,
@@ -188,34 +126,6 @@ impl ChargePoint {
             boots,
             next_message: 0,
             next_local: journal.next_local,
-        }
-    }
-
-    /// What to keep for the next boot.
-    #[must_use]
-    pub fn journal(&self, now: Millis) -> Journal {
-        let open = self.connectors.iter().filter_map(|c| {
-            let transaction = c.transaction.as_ref()?;
-            Some(OpenTransaction {
-                local: transaction.local,
-                connector: c.id,
-                meter_wh: c.reading.energy_wh,
-                at: self.clock.utc(now),
-            })
-        });
-        Journal {
-            boots: self.boots,
-            next_local: self.next_local,
-            queue: self.outbox.durable().cloned().collect(),
-            open: open.collect(),
-            known: self.known.clone(),
-            config: self.config.changed(),
-            inoperative: self
-                .connectors
-                .iter()
-                .filter(|c| !c.operative)
-                .map(|c| c.id)
-                .collect(),
         }
     }
 
@@ -259,11 +169,21 @@ impl ChargePoint {
     /// A meter reading alone causes nothing: the next poll uses it.
     pub fn poll(&mut self, now: Millis, input: Input<'_>, out: &mut Outputs) {
         if let Input::Meter(connector, reading) = input {
-            self.with(connector, |c| c.reading = reading);
+            self.with(connector, |c| {
+                let (most_w, offered_da) =
+                    c.offer.map_or((u32::MAX, 0), |o| (o.power_w, o.current_da));
+                c.reading = Reading {
+                    offered_w: reading.offered_w.min(most_w),
+                    offered_da,
+                    ..reading
+                };
+            });
             return;
         }
         self.take(now, input, out);
         self.timers(now, out);
+        self.end_reservations(now);
+        self.settle_station(now, out);
         for index in 0..self.connectors.len() {
             self.settle(index, now, out);
         }
@@ -321,6 +241,19 @@ impl ChargePoint {
         }
     }
 
+    /// The server may not have heard a connector's status.
+    fn untold(&mut self, connector: u32) {
+        self.with(connector, |c| c.reported = None);
+        if connector == 0 {
+            self.station_reported = None;
+        }
+    }
+
+    /// The monotonic moment of a time that is to come.
+    pub(crate) fn when(&self, at: Utc, now: Millis) -> Millis {
+        now.after((at.0 - self.clock.utc(now).0).max(0).unsigned_abs())
+    }
+
     pub(crate) fn accepted(&self) -> bool {
         self.registration == Some(Registration::Accepted)
     }
@@ -333,7 +266,7 @@ impl ChargePoint {
     fn link_down(&mut self, now: Millis) {
         self.in_flight = None;
         for connector in self.outbox.unanswered_statuses() {
-            self.with(connector, |c| c.reported = None);
+            self.untold(connector);
         }
         self.outbox.drop_transient();
         if !self.accepted() && self.boot_due.is_none() {
@@ -439,7 +372,7 @@ impl ChargePoint {
                 } => {
                     self.authorize_offline(connector, &tag, purpose, now, out);
                 }
-                Request::Status { connector, .. } => self.with(connector, |c| c.reported = None),
+                Request::Status { connector, .. } => self.untold(connector),
                 _ => {}
             }
         }
@@ -458,6 +391,7 @@ impl ChargePoint {
             };
             if transaction.next_sample.is_some_and(|at| at <= now) {
                 transaction.next_sample = (interval > 0).then(|| now.after(interval));
+                self.keep_sample(index, Context::Periodic, now);
                 self.meter(index, Context::Periodic, now, false);
             }
         }
@@ -471,6 +405,7 @@ impl ChargePoint {
                 .replace(Utc((utc.0.div_euclid(aligned) + 1) * aligned));
             if due.is_some() {
                 for index in 0..self.connectors.len() {
+                    self.keep_sample(index, Context::Clock, now);
                     self.meter(index, Context::Clock, now, false);
                 }
             }
@@ -527,14 +462,30 @@ impl ChargePoint {
         }
         times.extend(self.in_flight.as_ref().map(|f| f.deadline));
         times.extend(self.reset.map(|(_, at)| at.after(SOFT_RESET_MS)));
-        times.extend(
-            self.aligned_due
-                .map(|due| now.after((due.0 - self.clock.utc(now).0).max(0).unsigned_abs())),
-        );
+        times.extend(self.aligned_due.map(|due| self.when(due, now)));
+        times.extend(self.next_expiry(now));
+        times.extend(self.next_turn(now));
+        let unsettled = self.config.number(Key::MinimumStatusDuration) * 1000;
         for connector in &self.connectors {
+            times.extend(connector.unsettled.map(|(_, since)| since.after(unsettled)));
             times.extend(connector.right.as_ref().map(|r| r.until));
             times.extend(connector.transaction.as_ref().and_then(|t| t.next_sample));
         }
         times.into_iter().min()
+    }
+}
+
+/// The end of a transaction that ran when the power went.
+fn power_loss(open: &OpenTransaction) -> Request {
+    Request::Stop {
+        local: open.local,
+        tag: None,
+        at: Stamp {
+            utc: open.at,
+            guessed: false,
+        },
+        meter_stop: open.meter_wh,
+        reason: Reason::PowerLoss,
+        samples: Vec::new(),
     }
 }

@@ -1,11 +1,12 @@
 //! From a queued request to its payload, at the moment it is sent: only then the server's transaction id is known.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use serde::Serialize;
 
 use crate::{
     config::Key,
+    connector::Sample,
     ocpp::msg16::{self, Context, MeterValue},
     outbox::Request,
     point::ChargePoint,
@@ -43,11 +44,13 @@ impl ChargePoint {
                 tag,
                 at,
                 meter_start,
+                reservation,
                 ..
             } => json(&msg16::StartTransaction {
                 connector_id: *connector,
                 id_tag: tag,
                 meter_start: *meter_start,
+                reservation_id: *reservation,
                 timestamp: at.utc,
             }),
             Request::Meter {
@@ -77,23 +80,41 @@ impl ChargePoint {
                 at,
                 meter_stop,
                 reason,
+                samples,
             } => json(&msg16::StopTransaction {
                 id_tag: tag.as_deref(),
                 meter_stop: *meter_stop,
                 timestamp: at.utc,
                 transaction_id: self.server_id(*local),
                 reason: *reason,
+                transaction_data: &self.transaction_data(samples),
             }),
             Request::DataTransfer {
                 vendor,
                 message,
                 data,
             } => json(&msg16::DataTransfer {
-                vendor_id: vendor,
-                message_id: message.as_deref(),
-                data: data.as_deref(),
+                vendor_id: vendor.as_str().into(),
+                message_id: message.as_deref().map(Into::into),
+                data: data.as_deref().map(Into::into),
             }),
         }
+    }
+
+    fn transaction_data(&self, samples: &[Sample]) -> Vec<MeterValue> {
+        let values = |sample: &Sample| {
+            let key = match sample.context {
+                Context::Clock => Key::StopTxnAlignedData,
+                _ => Key::StopTxnSampledData,
+            };
+            let wanted = self.config.measurands(key);
+            MeterValue {
+                timestamp: sample.at.utc,
+                sampled_value: sample.reading.samples(sample.context, wanted),
+            }
+        };
+        let filled = |value: &MeterValue| !value.sampled_value.is_empty();
+        samples.iter().map(values).filter(filled).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::{Clock, Speed},
     fault::{Direction, Interceptor},
-    physics::Meter,
+    physics::{Meter, Supply},
     socket::{ConnectError, Socket, Target},
     trace::{TraceFile, Tracer},
 };
@@ -266,6 +266,7 @@ impl Driver {
             Output::Send(text) => self.send(text).await,
             // The contactor is the core's own state here: meters ask it.
             Output::Relay(..) => {}
+            Output::Offer(connector, offer) => self.meters[connector as usize - 1].offer(offer),
             Output::Persist => self.journal = self.core.journal(now),
             Output::Reboot(_) => self.reboot(now),
             Output::Event(event) => self.core_event(now, event),
@@ -522,7 +523,7 @@ fn switched_on(
         connectors: options.connectors,
         seed: options.seed,
         clock,
-        ..Settings::default()
+        ..wires(options.supply)
     };
     let mut core = ChargePoint::new(settings, journal, now);
     if let Some(interval) = options.sample_interval {
@@ -532,6 +533,25 @@ fn switched_on(
         );
     }
     core
+}
+
+/// What a supply means in amperes.
+fn wires(supply: Supply) -> Settings {
+    let tenths = |kw: f64, volts: f64| (kw * 10_000.0 / volts).ceil() as u32;
+    match supply {
+        Supply::Ac { max_kw } => Settings {
+            max_current_da: tenths(max_kw, 690.0),
+            ..Settings::default()
+        },
+        // A battery takes any current; its voltage is only needed to convert.
+        Supply::Dc { max_kw } => Settings {
+            phases: 1,
+            voltage_v: 400,
+            max_current_da: tenths(max_kw, 400.0),
+            min_current_da: 0,
+            ..Settings::default()
+        },
+    }
 }
 
 fn action_of(text: &str) -> Option<String> {

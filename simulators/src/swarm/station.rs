@@ -127,6 +127,7 @@ impl Station {
             voltage_dv: 2_300 + (number % 50) as u32,
             soc_percent: Some(20),
             offered_w: 22_000,
+            ..Reading::default()
         };
         Self {
             slot: worker.slot(),

@@ -54,6 +54,7 @@ const READING: Reading = Reading {
     voltage_dv: 848_484_848,
     soc_percent: Some(199),
     offered_w: 22_000,
+    offered_da: 320,
 };
 
 impl Template {
@@ -210,6 +211,7 @@ mod tests {
                 voltage_dv: 2_301,
                 soc_percent: Some(54),
                 offered_w: 0,
+                offered_da: 0,
             },
         };
         assert_eq!(

@@ -1,26 +1,12 @@
-//! The messages of the OCPP 1.6 Core profile and TriggerMessage, from the charge point's side:
+//! The messages of the OCPP 1.6 profiles Core and RemoteTrigger, from the charge point's side:
 //! requests it sends, the answers it reads, and the requests it answers. Absent optional fields are not written.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+use super::{smart::ChargingProfile, words::words};
 use crate::time::Utc;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
-        impl $name {
-            /// The word on the wire.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-    };
-}
 
 words! {
     /// RegistrationStatus: whether the server serves this charge point.
@@ -147,6 +133,10 @@ words! {
         Clock = "Sample.Clock",
         /// Asked for.
         Trigger = "Trigger",
+        /// The first of a transaction.
+        Begin = "Transaction.Begin",
+        /// The last of a transaction.
+        End = "Transaction.End",
     }
 }
 
@@ -165,6 +155,8 @@ words! {
         Soc = "SoC",
         /// Power the charge point offers, W.
         Offered = "Power.Offered",
+        /// Current the charge point offers, A.
+        CurrentOffered = "Current.Offered",
     }
 }
 
@@ -220,6 +212,9 @@ pub struct StartTransaction<'a> {
     pub id_tag: &'a str,
     /// Energy register at the start, Wh.
     pub meter_start: u64,
+    /// The reservation that it uses up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<i64>,
     /// When it started.
     pub timestamp: Utc,
 }
@@ -290,20 +285,24 @@ pub struct StopTransaction<'a> {
     pub transaction_id: i64,
     /// Why it ended.
     pub reason: Reason,
+    /// Samples of the whole transaction, where they are configured.
+    #[serde(skip_serializing_if = "<[MeterValue]>::is_empty")]
+    pub transaction_data: &'a [MeterValue],
 }
 
-/// DataTransfer.req
-#[derive(Debug, Serialize)]
+/// DataTransfer.req, either way
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataTransfer<'a> {
     /// Whose extension this is.
-    pub vendor_id: &'a str,
+    #[serde(borrow)]
+    pub vendor_id: Cow<'a, str>,
     /// Which message of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<&'a str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Cow<'a, str>>,
     /// Its text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<&'a str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Cow<'a, str>>,
 }
 
 // Answers of the server.
@@ -373,7 +372,7 @@ pub struct StopTransactionConf {
 
 // Requests of the server.
 
-/// RemoteStartTransaction.req (a charging profile in it is not read: SmartCharging is not supported).
+/// RemoteStartTransaction.req
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteStartTransaction<'a> {
@@ -383,6 +382,9 @@ pub struct RemoteStartTransaction<'a> {
     /// For which tag.
     #[serde(borrow)]
     pub id_tag: Cow<'a, str>,
+    /// The limits of the transaction to come.
+    #[serde(default)]
+    pub charging_profile: Option<ChargingProfile>,
 }
 
 /// RemoteStopTransaction.req

@@ -1,8 +1,8 @@
 //! A charge point and a server joined in memory. Time moves from one wake-up to the next.
 
 use evse_core::{
-    ChargePoint, Event, Input, Journal, Millis, Output, Outputs, Reading, RebootKind, Settings,
-    Utc,
+    ChargePoint, Event, Input, Journal, Millis, Offer, Output, Outputs, Reading, RebootKind,
+    Settings, Utc,
     ocpp::{Frame, frame},
 };
 use serde_json::{Value, json};
@@ -45,6 +45,8 @@ pub struct Bench {
     pub events: Vec<Event>,
     pub connects: Vec<u64>,
     pub rebooted: Option<RebootKind>,
+    /// What the charge point offered to vehicles, in order.
+    pub offers: Vec<(u32, Offer)>,
     /// Answers by action that stand instead of the bench's own.
     pub scripted: Vec<(String, String)>,
     settings: Settings,
@@ -78,6 +80,7 @@ impl Bench {
             events: Vec::new(),
             connects: Vec::new(),
             rebooted: None,
+            offers: Vec::new(),
             scripted: Vec::new(),
             settings,
             journal: Journal::default(),
@@ -97,6 +100,7 @@ impl Bench {
             bench.actions(),
             [
                 "BootNotification",
+                "StatusNotification",
                 "StatusNotification",
                 "StatusNotification"
             ]
@@ -121,6 +125,8 @@ impl Bench {
         if out.next_wakeup.is_some() || !out.todo.is_empty() {
             self.next_wakeup = out.next_wakeup;
         }
+        // A link takes time: what else the poll said is done before the link's news comes in.
+        out.todo.sort_by_key(|output| *output == Output::Connect);
         for output in out.todo {
             self.perform(output);
         }
@@ -138,6 +144,7 @@ impl Bench {
             voltage_dv: 2_300,
             soc_percent: Some(40),
             offered_w: 11_000,
+            ..Reading::default()
         };
         self.give(Input::Meter(connector, reading));
     }
@@ -164,6 +171,7 @@ impl Bench {
                 self.power_cut();
             }
             Output::Relay(..) => {}
+            Output::Offer(connector, offer) => self.offers.push((connector, offer)),
             Output::Event(event) => {
                 if matches!(event, Event::Unanswered(_)) {
                     // Timed out: the next CALL may go.

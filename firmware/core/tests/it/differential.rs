@@ -65,6 +65,46 @@ fn value(payload: &impl serde::Serialize) -> Value {
     serde_json::from_str(&encode(payload)).expect("JSON")
 }
 
+fn local_list() -> v16::SendLocalListRequest {
+    v16::SendLocalListRequest {
+        list_version: 4,
+        local_authorization_list: vec![v16::AuthorizationData {
+            id_tag: "A1".to_owned(),
+            id_tag_info: Some(v16::IdTagInfo {
+                status: v16::AuthorizationStatus::Accepted,
+                parent_id_tag: Some("GROUP".to_owned()),
+                expiry_date: Timestamp::read("2030-01-01T00:00:00+02:00").into(),
+            }),
+        }],
+        update_type: v16::UpdateType::Full,
+    }
+}
+
+fn charging_profile() -> v16::ChargingProfile {
+    let start = Some(Timestamp::read("2025-01-01T00:00:00+02:00"));
+    v16::ChargingProfile {
+        charging_profile_id: 11,
+        transaction_id: None,
+        stack_level: 2,
+        charging_profile_purpose: v16::ChargingProfilePurpose::TxDefaultProfile,
+        charging_profile_kind: v16::ChargingProfileKind::Recurring,
+        recurrency_kind: Some(v16::RecurrencyKind::Daily),
+        valid_from: start,
+        valid_to: None,
+        charging_schedule: v16::ChargingSchedule {
+            duration: Some(86_400),
+            start_schedule: start,
+            charging_rate_unit: Some(v16::ChargingRateUnit::A),
+            charging_schedule_period: vec![v16::ChargingSchedulePeriod {
+                start_period: Some(0),
+                limit: Some("16.1".parse().expect("a number")),
+                number_phases: Some(3),
+            }],
+            min_charging_rate: Some("6.0".parse().expect("a number")),
+        },
+    }
+}
+
 /// Each request that the server's types can write is understood, none is called malformed.
 #[test]
 fn the_core_reads_every_request_that_ocpp_writes() {
@@ -115,6 +155,39 @@ fn the_core_reads_every_request_that_ocpp_writes() {
             value(&v16::ClearCacheRequest::default()),
             &accepted,
         ),
+        ("SendLocalList", value(&local_list()), &accepted),
+        (
+            "ReserveNow",
+            value(&v16::ReserveNowRequest {
+                connector_id: 0,
+                expiry_date: Timestamp::read("2030-01-01T00:00:00+02:00"),
+                id_tag: "B2".to_owned(),
+                parent_id_tag: Some("GROUP".to_owned()),
+                reservation_id: 7,
+            }),
+            &accepted,
+        ),
+        (
+            "CancelReservation",
+            value(&v16::CancelReservationRequest { reservation_id: 7 }),
+            &accepted,
+        ),
+        (
+            "SetChargingProfile",
+            value(&v16::SetChargingProfileRequest {
+                connector_id: 0,
+                cs_charging_profiles: charging_profile(),
+            }),
+            &accepted,
+        ),
+        (
+            "ClearChargingProfile",
+            value(&v16::ClearChargingProfileRequest {
+                id: Some(11),
+                ..Default::default()
+            }),
+            &accepted,
+        ),
         (
             "Reset",
             value(&v16::ResetRequest {
@@ -153,36 +226,33 @@ fn the_core_reads_every_request_that_ocpp_writes() {
     );
 }
 
-/// Commands of profiles the core does not have are told so by the standard's name for that.
+/// A command that is not of 1.6 is told so by the standard's name for that; each of 1.6 is known.
 #[test]
-fn every_other_command_of_1_6_is_not_implemented() {
-    const OURS: [&str; 10] = [
-        "ChangeAvailability",
-        "ChangeConfiguration",
-        "ClearCache",
-        "DataTransfer",
-        "GetConfiguration",
-        "RemoteStartTransaction",
-        "RemoteStopTransaction",
-        "Reset",
-        "TriggerMessage",
-        "UnlockConnector",
-    ];
+fn every_command_of_1_6_is_known_and_others_are_not() {
     let mut bench = Bench::booted();
-    let mut others = 0;
     for message in ocpp::schema::commands(Version::V16) {
-        if !OURS.contains(&message.action) {
-            assert_eq!(
-                bench.call(message.action, json!({})),
-                json!("NotImplemented"),
-                "{}",
-                message.action
-            );
-            others += 1;
-        }
+        let known = bench.call(message.action, json!({})) != json!("NotImplemented");
+        let later = LATER.contains(&message.action);
+        assert_eq!(known, !later, "{}", message.action);
     }
-    assert!(others > 10, "{others}");
+    assert_eq!(
+        bench.call("SetVariables", json!({})),
+        json!("NotImplemented")
+    );
 }
+
+/// Commands of profiles that the core does not have yet.
+const LATER: [&str; 9] = [
+    "CertificateSigned",
+    "DeleteCertificate",
+    "ExtendedTriggerMessage",
+    "GetDiagnostics",
+    "GetInstalledCertificateIds",
+    "GetLog",
+    "InstallCertificate",
+    "SignedUpdateFirmware",
+    "UpdateFirmware",
+];
 
 /// The answers of the server's types are understood: no answer of theirs counts as refused.
 #[test]

@@ -6,3 +6,6 @@ mod chaos;
 mod charge;
 mod differential;
 mod link;
+mod local_list;
+mod reservation;
+mod smart;
