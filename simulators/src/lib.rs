@@ -10,6 +10,7 @@ mod history;
 pub mod lago;
 pub mod ledger;
 pub mod physics;
+pub mod quirks;
 pub mod run;
 pub mod smtp;
 pub mod socket;

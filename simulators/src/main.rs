@@ -11,6 +11,7 @@ use simulators::{
     fault::{Fault, duration},
     floor,
     physics::{self, VEHICLES, Vehicle},
+    quirks,
     run::{self, Log, Outcome, Plan},
     swarm::{self, NameFormat, Workload},
 };
@@ -32,6 +33,7 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --password s3cret --vehicle leaf --speed 60
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --sessions 2 --speed max --trace out.jsonl
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --fault drop=0.01,delay=200ms,duplicate=0.05
+  evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --quirks comma-decimals,repeated-start
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
   evsim floor --listen 127.0.0.1:9010
   evsim lago  --listen 127.0.0.1:3000
@@ -44,6 +46,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Many stations as a load; prints one JSON line per workload.
     Swarm(Box<SwarmArgs>),
+    /// Lists the quirks that --quirks knows: name, row of docs/ocpp-quirks.md, what it does.
+    Quirks,
     /// A bare server that only answers: the floor that a real server is measured against.
     Floor(FloorArgs),
     /// A stand-in for Lago: takes usage events, and fails as it is told to.
@@ -102,6 +106,9 @@ struct RunArgs {
     /// Faults between station and socket; may be given several times. Also action=NAME and direction=in|out.
     #[arg(long, value_name = "drop=P,delay=T,duplicate=P,reorder=P,corrupt=P")]
     fault: Vec<Fault>,
+    /// Habits of real chargers, by name: see `evsim quirks`.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    quirks: Vec<quirks::Name>,
     /// How the log is written.
     #[arg(long, default_value = "pretty")]
     log: Log,
@@ -243,6 +250,12 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run_station(*args),
         Command::Swarm(args) => run_swarm(*args),
+        Command::Quirks => {
+            for quirk in quirks::TABLE {
+                println!("{:<32} {:>2}  {}", quirk.name, quirk.row, quirk.about);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Floor(args) => run_floor(&args),
         Command::Lago(args) => run_lago(args),
     };
@@ -277,6 +290,7 @@ fn run_station(args: RunArgs) -> anyhow::Result<ExitCode> {
         start,
         sample_interval: args.sample_interval,
         faults: args.fault,
+        quirks: args.quirks,
         trace: args.trace,
         ..Options::new(&args.url, &args.id)
     };

@@ -14,6 +14,8 @@ use tokio_tungstenite::{
     },
 };
 
+use crate::quirks::Handshake;
+
 /// The open socket.
 pub type Socket = WebSocketStream<TcpStream>;
 
@@ -22,6 +24,7 @@ pub type Socket = WebSocketStream<TcpStream>;
 pub struct Target {
     authority: String,
     path: String,
+    handshake: Handshake,
 }
 
 /// Why a station is not connected.
@@ -106,7 +109,14 @@ impl Target {
         Ok(Self {
             authority: format!("{host}:{port}"),
             path,
+            handshake: Handshake::default(),
         })
+    }
+
+    /// The same server, asked in another way.
+    #[must_use]
+    pub fn asking(self, handshake: Handshake) -> Self {
+        Self { handshake, ..self }
     }
 
     /// Host and port.
@@ -117,10 +127,11 @@ impl Target {
 
     fn request(&self, id: &str, password: Option<&[u8]>) -> Result<Request<()>, ConnectError> {
         let url = format!(
-            "ws://{}{}/{}",
+            "ws://{}{}/{}{}",
             self.authority,
             self.path,
-            percent_encoded(id)
+            percent_encoded(id),
+            self.handshake.suffix
         );
         let mut request = url
             .as_str()
@@ -130,10 +141,12 @@ impl Target {
                 why: "not a URL",
             })?;
         let headers = request.headers_mut();
-        headers.insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static("ocpp1.6"),
-        );
+        if !self.handshake.protocols.is_empty() {
+            headers.insert(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(self.handshake.protocols),
+            );
+        }
         if let Some(password) = password {
             let mut plain = format!("{id}:").into_bytes();
             plain.extend_from_slice(password);

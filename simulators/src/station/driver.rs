@@ -21,6 +21,7 @@ use crate::{
     clock::{Clock, Speed},
     fault::{Direction, Interceptor},
     physics::{Meter, Supply},
+    quirks::{Quirks, Wire},
     socket::{ConnectError, Socket, Target},
     trace::{TraceFile, Tracer},
 };
@@ -39,7 +40,7 @@ type Dial = Pin<Box<dyn Future<Output = Result<Socket, ConnectError>> + Send>>;
 struct Late {
     due: Instant,
     direction: Direction,
-    text: String,
+    frame: Wire,
 }
 
 pub(super) struct Driver {
@@ -56,6 +57,9 @@ pub(super) struct Driver {
     socket: Option<Socket>,
     dial: Option<Dial>,
     offline: bool,
+    quirks: Quirks,
+    /// Answers that a quirk gives in the server's place.
+    heard: VecDeque<String>,
     interceptor: Interceptor,
     late: Vec<Late>,
     /// What the link did while outputs were being performed.
@@ -93,6 +97,8 @@ impl Driver {
             socket: None,
             dial: None,
             offline: false,
+            quirks: Quirks::new(&options.quirks),
+            heard: VecDeque::new(),
             interceptor: Interceptor::new(options.faults.clone(), options.seed),
             late: Vec::new(),
             link_news: VecDeque::new(),
@@ -176,6 +182,8 @@ impl Driver {
             if let Some(up) = self.link_news.pop_front() {
                 self.poll(now, if up { Input::LinkUp } else { Input::LinkDown })
                     .await;
+            } else if let Some(text) = self.heard.pop_front() {
+                self.poll(now, Input::Text(&text)).await;
             } else if let Some((connector, act)) = self.next_act(now) {
                 self.act(now, connector, act).await;
             } else {
@@ -352,7 +360,7 @@ impl Driver {
                 self.step(Input::Tick).await;
             }
             Command::Raw(text) => {
-                self.send(text).await;
+                self.pass_out(Wire::Text(text)).await;
                 self.step(Input::Tick).await;
             }
             // A connector that does not exist has nothing that could happen to it.
@@ -430,7 +438,7 @@ impl Driver {
                         self.late.push(Late {
                             due: Instant::now() + delay,
                             direction: Direction::In,
-                            text,
+                            frame: Wire::Text(text),
                         });
                     }
                 }
@@ -446,10 +454,33 @@ impl Driver {
 
     async fn hear(&mut self, text: String) {
         self.note(Direction::In, &text);
-        self.step(Input::Text(&text)).await;
+        let heard = self.quirks.incoming(&text);
+        if let Some(answer) = heard.answer {
+            self.pass_out(Wire::Text(answer)).await;
+        }
+        if let Some(text) = heard.text {
+            self.step(Input::Text(&text)).await;
+        }
     }
 
     async fn send(&mut self, text: String) {
+        let said = self.quirks.outgoing(&text);
+        self.heard.extend(said.heard);
+        for frame in said.wire {
+            self.pass_out(frame).await;
+        }
+    }
+
+    /// A frame on its way out, through the fault layer. Faults of texts do not touch binary frames.
+    async fn pass_out(&mut self, frame: Wire) {
+        let text = match frame {
+            Wire::Text(text) => text,
+            Wire::Binary(bytes) => {
+                self.note(Direction::Out, &String::from_utf8_lossy(&bytes));
+                self.put_on_wire(Wire::Binary(bytes)).await;
+                return;
+            }
+        };
         self.note(Direction::Out, &text);
         let action = action_of(&text);
         for (delay, text) in self
@@ -457,22 +488,26 @@ impl Driver {
             .pass(Direction::Out, action.as_deref(), text)
         {
             if delay.is_zero() {
-                self.put_on_wire(text).await;
+                self.put_on_wire(Wire::Text(text)).await;
             } else {
                 self.late.push(Late {
                     due: Instant::now() + delay,
                     direction: Direction::Out,
-                    text,
+                    frame: Wire::Text(text),
                 });
             }
         }
     }
 
-    async fn put_on_wire(&mut self, text: String) {
+    async fn put_on_wire(&mut self, frame: Wire) {
         let Some(socket) = &mut self.socket else {
             return;
         };
-        let sent = timeout(SEND_LIMIT, socket.send(Message::text(text))).await;
+        let message = match frame {
+            Wire::Text(text) => Message::text(text),
+            Wire::Binary(bytes) => Message::binary(bytes),
+        };
+        let sent = timeout(SEND_LIMIT, socket.send(message)).await;
         if !matches!(sent, Ok(Ok(()))) {
             self.hang_up();
         }
@@ -483,11 +518,11 @@ impl Driver {
         // Equal delays keep their order: the list is in order of arrival.
         while let Some(at) = self.late.iter().position(|l| l.due <= now) {
             let Late {
-                direction, text, ..
+                direction, frame, ..
             } = self.late.remove(at);
-            match direction {
-                Direction::Out => self.put_on_wire(text).await,
-                Direction::In => self.hear(text).await,
+            match (direction, frame) {
+                (Direction::In, Wire::Text(text)) => self.hear(text).await,
+                (_, frame) => self.put_on_wire(frame).await,
             }
         }
         self.step(Input::Tick).await;

@@ -16,6 +16,7 @@ use crate::{
     clock::Speed,
     fault::{Direction, Fault},
     physics::{Supply, Vehicle},
+    quirks,
     socket::{ConnectError, Target},
     trace::TraceFile,
 };
@@ -52,6 +53,8 @@ pub struct Options {
     pub sample_interval: Option<Duration>,
     /// Faults between station and socket.
     pub faults: Vec<Fault>,
+    /// Habits of real chargers, between the core and the faults.
+    pub quirks: Vec<quirks::Name>,
     /// Where to write a trace.
     pub trace: Option<PathBuf>,
 }
@@ -75,6 +78,7 @@ impl Options {
             start: None,
             sample_interval: None,
             faults: Vec::new(),
+            quirks: Vec::new(),
             trace: None,
         }
     }
@@ -236,7 +240,8 @@ impl Station {
     /// cannot be reached is an event, for a charger keeps trying.
     pub fn spawn(options: Options) -> anyhow::Result<Self> {
         use anyhow::Context as _;
-        let target = Target::new(&options.url)?;
+        let handshake = quirks::Quirks::new(&options.quirks).handshake();
+        let target = Target::new(&options.url)?.asking(handshake);
         let trace = options
             .trace
             .as_ref()

@@ -150,6 +150,7 @@ impl Frames {
             start: Template::new(
                 "StartTransaction",
                 &StartTransaction {
+                    reservation_id: None,
                     connector_id: CONNECTOR,
                     id_tag: tag,
                     meter_start: READING.energy_wh,
@@ -159,6 +160,7 @@ impl Frames {
             stop: Template::new(
                 "StopTransaction",
                 &StopTransaction {
+                    transaction_data: &[],
                     id_tag: Some(tag),
                     meter_stop: READING.energy_wh,
                     timestamp: TIME,
