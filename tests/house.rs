@@ -72,7 +72,7 @@ const CLOCKLESS: &[&str] = &["crates/ocpp/src", "firmware/core/src", "csms/src/o
 const CLOCKS: &[&str] = &[
     "Utc::now",
     "Local::now",
-    "SystemTime",
+    "SystemTime::",
     "Instant::now",
     "Clock::system",
 ];

@@ -147,7 +147,7 @@ impl Lane {
             let effects: Vec<&Effect> = part.iter().map(|work| &*work.effect).collect();
             match self.commit(&effects).await {
                 Ok(committed) => {
-                    if effects.iter().any(|effect| !effect.events.is_empty()) {
+                    if effects.iter().any(|effect| effect.tells()) {
                         self.health.news.notify_one();
                     }
                     for work in part {

@@ -18,7 +18,9 @@ use crate::ingest::NotWritten;
 pub(crate) mod authorize;
 pub(crate) mod boot;
 pub(crate) mod meter;
+pub(crate) mod security_event;
 pub(crate) mod start;
+pub(crate) mod station_job;
 pub(crate) mod status;
 pub(crate) mod stop;
 

@@ -4,6 +4,9 @@
 //! message log, with the answer that leaves afterwards.
 
 mod core;
+mod data_transfer;
+mod firmware;
+mod security;
 
 use std::sync::Arc;
 
@@ -131,7 +134,12 @@ async fn decide(call: &Call) -> Result<Decided, Refusal> {
         "MeterValues" => core::meter_values(call).await,
         "StatusNotification" => core::status_notification(call),
         "StopTransaction" => core::stop_transaction(call).await,
-        "DataTransfer" => core::data_transfer(call),
+        "DataTransfer" => data_transfer::data_transfer(call),
+        "FirmwareStatusNotification" => firmware::firmware_status(call),
+        "DiagnosticsStatusNotification" => firmware::diagnostics_status(call),
+        "SignedFirmwareStatusNotification" => security::signed_firmware_status(call),
+        "LogStatusNotification" => security::log_status(call),
+        "SecurityEventNotification" => security::security_event(call),
         action => Err(unserved(action).into()),
     }
 }
@@ -260,6 +268,11 @@ impl Call {
             findings,
         }
     }
+}
+
+/// A state as said; one that was left out or is no text is `Unknown`.
+fn said(state: Option<String>) -> String {
+    state.unwrap_or_else(|| "Unknown".to_owned())
 }
 
 /// Postgres's text holds no NUL.

@@ -28,6 +28,11 @@ grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt
 grant insert on tariff_versions to forecourt_portal;
 grant insert on sync_requests, lago_webhooks to forecourt_portal;
 grant update on lago_webhooks, lago_gate to forecourt_portal;
+grant insert on station_jobs, station_job_events, file_tokens to forecourt_portal;
+grant insert, update, delete on files to forecourt_portal;
+grant insert on file_chunks to forecourt_portal;
+-- Whose hash is read may be tried.
+revoke select on file_tokens from forecourt_portal;
 grant update (status, reason) on lago_events to forecourt_portal;
 grant update (billed_wh, finalised, flags, updated_at) on lago_sync_state to forecourt_portal;
 -- What is written of the past stays written.
@@ -84,10 +89,11 @@ do $$
 declare
     t text;
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
-                            'energy_hourly', 'sessions_daily', 'session_prices', 'lago_sync_state', 'lago_events'];
+                            'energy_hourly', 'sessions_daily', 'session_prices', 'lago_sync_state', 'lago_events',
+                            'station_jobs'];
     by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
-                               'station_limits'];
+                               'station_limits', 'station_job_events', 'security_events', 'installed_certificates'];
 begin
     foreach t in array by_site || by_station loop
         execute format('alter table %I enable row level security', t);
@@ -113,6 +119,16 @@ begin
         execute format('create policy scoped on %I for select to forecourt_portal using (%s)', t,
             case t when 'invoices' then 'scope_allows_all(site_ids)'
                    else 'exists (select from invoices i where i.id = invoice_id)' end);
+    end loop;
+    -- An image is for every site; a log is its station's.
+    foreach t in array array['files', 'file_chunks'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('drop policy if exists rooms on %I', t);
+        execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
+        execute format('drop policy if exists scoped on %I', t);
+        execute format('create policy scoped on %I to forecourt_portal using (%s)', t,
+            case t when 'files' then 'station_id is null or scope_allows_station(station_id)'
+                   else 'exists (select from files f where f.id = file_id)' end);
     end loop;
     -- The books are for readers of everything.
     foreach t in array array['ledger_entries', 'ledger_postings', 'ledger_heads', 'ledger_anchors', 'invoice_drafts',

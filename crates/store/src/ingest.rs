@@ -9,11 +9,13 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::security_events::{self, NewEvent};
 use crate::{Error, Result};
 
 mod figures;
 pub(crate) mod messages;
 mod meter;
+mod station_jobs;
 #[cfg(test)]
 mod tests;
 mod transactions;
@@ -21,6 +23,7 @@ mod transactions;
 pub use figures::Figures;
 pub use messages::{Direction, MessageRow};
 pub use meter::MeterRow;
+pub use station_jobs::{Bearing, JobWord};
 pub use transactions::{OddStop, Start, Started, Stop};
 
 /// The state of a connector, as just said.
@@ -128,8 +131,19 @@ pub struct Effect {
     pub statuses: Vec<Status>,
     /// Boots.
     pub boots: Vec<Boot>,
+    /// States of firmware updates and log uploads.
+    pub job_words: Vec<JobWord>,
+    /// Security events.
+    pub security_events: Vec<NewEvent>,
     /// The outbox.
     pub events: Vec<EventRow>,
+}
+
+impl Effect {
+    /// Whether others may want to hear of it.
+    pub fn tells(&self) -> bool {
+        !self.events.is_empty() || !self.job_words.is_empty() || !self.security_events.is_empty()
+    }
 }
 
 /// What was committed.
@@ -241,7 +255,11 @@ async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> 
     insert_signed(db, &all(effects, |effect| &effect.signed)).await?;
     transactions::keep_odd(db, &all(effects, |effect| &effect.odd_stops)).await?;
     write_statuses(db, &all(effects, |effect| &effect.statuses)).await?;
-    write_boots(db, &all(effects, |effect| &effect.boots)).await
+    let boots = all(effects, |effect| &effect.boots);
+    write_boots(db, &boots).await?;
+    station_jobs::note_boots(db, &boots).await?;
+    station_jobs::hear(db, &all(effects, |effect| &effect.job_words)).await?;
+    security_events::note(db, &all(effects, |effect| &effect.security_events)).await
 }
 
 /// One kind of row of all effects.

@@ -51,11 +51,13 @@ pub mod retention;
 pub mod rollups;
 pub mod scope;
 pub mod secrets;
+pub mod security_events;
 pub mod sessions;
 #[cfg(any(test, feature = "testing"))]
 pub mod shop;
 pub mod sign_in;
 pub mod sites;
+pub mod station_jobs;
 pub mod stations;
 pub mod stations_read;
 pub mod tag_mappings;

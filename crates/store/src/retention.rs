@@ -147,6 +147,35 @@ async fn one_batch(db: &mut PgConnection, entity: &str, horizon: DateTime<Utc>) 
             horizon,
             "delete from lago_webhooks where ctid in (select ctid from lago_webhooks where received_at < $1 limit $2)"
         ),
+        "station_jobs" => delete!(
+            db,
+            horizon,
+            "delete from station_jobs where ctid in (select ctid from station_jobs where created_at < $1 limit $2)"
+        ),
+        "station_job_events" => delete!(
+            db,
+            horizon,
+            "delete from station_job_events where ctid in
+             (select ctid from station_job_events where last_at < $1 limit $2)"
+        ),
+        "security_events" => delete!(
+            db,
+            horizon,
+            "delete from security_events where ctid in
+             (select ctid from security_events where received_at < $1 limit $2)"
+        ),
+        // An image stays until somebody removes it; what was never sent whole does not.
+        "files" => delete!(
+            db,
+            horizon,
+            "delete from files where id in
+             (select id from files where created_at < $1 and (kind = 'log' or completed_at is null) limit $2)"
+        ),
+        "file_tokens" => delete!(
+            db,
+            horizon,
+            "delete from file_tokens where ctid in (select ctid from file_tokens where expires_at < $1 limit $2)"
+        ),
         unknown => {
             return Err(Error::Corrupt {
                 table: "retention_policies",

@@ -1,12 +1,11 @@
-//! The Core profile: boot, authorize, start, meter, status, stop, and the vendors' own messages.
+//! The Core profile: boot, authorize, start, meter, status and stop.
 
 use chrono::{DateTime, Days, Utc};
 use ocpp::meter::{Habits, normalise, register};
 use ocpp::v16::{
     AuthorizationStatus, AuthorizeRequest, AuthorizeResponse, BootNotificationRequest,
-    BootNotificationResponse, DataTransferRequest, DataTransferResponse, DataTransferStatus,
-    HeartbeatResponse, IdTagInfo, MeterValue, MeterValuesRequest, MeterValuesResponse,
-    RegistrationStatus, StartTransactionRequest, StartTransactionResponse,
+    BootNotificationResponse, HeartbeatResponse, IdTagInfo, MeterValue, MeterValuesRequest,
+    MeterValuesResponse, RegistrationStatus, StartTransactionRequest, StartTransactionResponse,
     StatusNotificationRequest, StatusNotificationResponse, StopTransactionRequest,
     StopTransactionResponse,
 };
@@ -183,16 +182,6 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     })
 }
 
-/// No vendor's messages are known yet; to say so is the standard's own answer.
-pub(super) fn data_transfer(call: &Call) -> Result<Decided, Refusal> {
-    decode::<DataTransferRequest>(&call.payload)?;
-    let answer = DataTransferResponse {
-        status: Some(DataTransferStatus::UnknownVendorId),
-        data: None,
-    };
-    Ok(Decided::new(&answer, Effect::default()))
-}
-
 fn samples(
     call: &Call,
     values: &[MeterValue],
@@ -240,7 +229,7 @@ fn noted_register(said: Option<i64>, name: &str, flags: &mut Vec<String>) -> Opt
 }
 
 /// The stated time if it can be true: what happened did not happen next year.
-fn credible(stated: Option<Timestamp>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(super) fn credible(stated: Option<Timestamp>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     stated
         .and_then(Timestamp::credible)
         .filter(|at| *at <= now + AHEAD)

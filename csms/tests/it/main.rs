@@ -6,5 +6,6 @@ mod door;
 mod effects;
 mod faults;
 mod proxy;
+mod station_jobs;
 mod support;
 mod unruly;

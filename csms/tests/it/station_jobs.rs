@@ -1,0 +1,330 @@
+//! Firmware updates and log uploads as stations tell of them, security events, and vendors' own messages.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use store::commands::NewCommand;
+use store::security_events::{self, SecurityEvent};
+use store::station_jobs::{self, Job, JobEvent, Kind, NewJob};
+use store::{Room, Scope};
+
+use crate::support::{Server, Station, noon};
+
+/// A job of `CP1` with its command queued; its requestId.
+async fn ask(server: &Server, kind: Kind, action: &str, payload: Value) -> i32 {
+    let mut db = server.db.pool.begin().await.unwrap();
+    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
+        .await
+        .unwrap();
+    let station = found[0].as_ref().unwrap();
+    let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
+    let mut payload = payload;
+    if action == "GetLog" || action == "SignedUpdateFirmware" {
+        payload["requestId"] = json!(request_id);
+    }
+    let payload = payload.to_string();
+    let command = NewCommand {
+        station_id: station.id,
+        site_id: station.site_id,
+        action,
+        payload: &payload,
+        raw: false,
+        actor_kind: "cli",
+        actor_id: None,
+        expires_at: noon() + TimeDelta::minutes(5),
+        rerun_of: None,
+        task_id: None,
+    };
+    let command_id = store::commands::queue(&mut db, &command, noon())
+        .await
+        .unwrap();
+    let job = NewJob {
+        station_id: station.id,
+        site_id: station.site_id,
+        kind,
+        action,
+        request_id,
+        command_id,
+        location: None,
+        log_type: None,
+        file_id: None,
+        actor_kind: "cli",
+        actor_id: None,
+    };
+    station_jobs::add(&mut db, &job, noon()).await.unwrap();
+    db.commit().await.unwrap();
+    request_id
+}
+
+/// Takes the CALL of this action and answers it.
+async fn obey(station: &mut Station, action: &str, answer: Value) {
+    let call = station.receive().await;
+    assert_eq!((&call[0], &call[2]), (&json!(2), &json!(action)));
+    let answer = json!([3, call[1], answer]);
+    station.send(&answer.to_string()).await;
+}
+
+async fn job(server: &Server, kind: Kind, request_id: i32) -> (Job, Vec<JobEvent>) {
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let jobs = station_jobs::list(&mut db, kind, Some("cp1"), None, 50)
+        .await
+        .unwrap();
+    let job = jobs
+        .into_iter()
+        .find(|job| job.request_id == request_id)
+        .unwrap();
+    let events = station_jobs::events(&mut db, &[job.id]).await.unwrap();
+    (job, events)
+}
+
+async fn strays(server: &Server, kind: Kind) -> Vec<JobEvent> {
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    station_jobs::strays(&mut db, kind, "CP1", 50)
+        .await
+        .unwrap()
+}
+
+fn states(events: &[JobEvent]) -> Vec<(&str, i32)> {
+    events
+        .iter()
+        .map(|event| (event.state.as_str(), event.times))
+        .collect()
+}
+
+async fn tell(station: &mut Station, action: &str, status: &str) {
+    assert_eq!(
+        station.call(action, json!({ "status": status })).await,
+        json!({})
+    );
+}
+
+/// TC_044_1, TC_044_2 and TC_044_3, as far as the station tells of it.
+#[tokio::test]
+async fn a_firmware_update_is_followed_to_its_end_through_the_boot() {
+    let server = Server::start().await;
+    let update =
+        json!({ "location": "http://127.0.0.1/fw", "retrieveDate": "2026-11-26T12:00:00Z" });
+    let id = ask(&server, Kind::Firmware, "UpdateFirmware", update.clone()).await;
+    assert_eq!(job(&server, Kind::Firmware, id).await.0.state, "queued");
+    let mut station = server.station().await;
+    obey(&mut station, "UpdateFirmware", json!({})).await;
+    let about = "FirmwareStatusNotification";
+    for status in ["Downloading", "Downloading", "Downloaded", "Installing"] {
+        tell(&mut station, about, status).await;
+    }
+    station.close().await;
+    let mut station = server
+        .connect(server.request("CP1", "ocpp1.6"))
+        .await
+        .unwrap();
+    let boot =
+        json!({ "chargePointVendor": "Acme", "chargePointModel": "One", "firmwareVersion": "2.0" });
+    station.call("BootNotification", boot).await;
+    tell(&mut station, about, "Installed").await;
+    // Said late, and said twice: neither undoes the end.
+    tell(&mut station, about, "Installing").await;
+    tell(&mut station, about, "Installed").await;
+    let (done, events) = job(&server, Kind::Firmware, id).await;
+    assert_eq!(
+        (done.state.as_str(), done.succeeded),
+        ("Installed", Some(true))
+    );
+    assert_eq!(done.booted_version.as_deref(), Some("2.0"));
+    let told: Vec<_> = states(&events)
+        .into_iter()
+        .filter(|(state, _)| *state != "Accepted")
+        .collect();
+    let expected = [
+        ("Downloading", 2),
+        ("Downloaded", 1),
+        ("Installing", 1),
+        ("Booted", 1),
+        ("Installed", 1),
+        ("Installing", 1),
+        ("Installed", 1),
+    ];
+    assert_eq!(told, expected);
+
+    for failed in ["DownloadFailed", "InstallationFailed"] {
+        let id = ask(&server, Kind::Firmware, "UpdateFirmware", update.clone()).await;
+        obey(&mut station, "UpdateFirmware", json!({})).await;
+        tell(&mut station, about, "Downloading").await;
+        tell(&mut station, about, failed).await;
+        let (job, _) = job(&server, Kind::Firmware, id).await;
+        assert_eq!(
+            (job.state.as_str(), job.succeeded, job.ended_at.is_some()),
+            (failed, Some(false), true)
+        );
+        // It tries again by itself.
+        tell(&mut station, about, "Downloading").await;
+        let (again, _) = self::job(&server, Kind::Firmware, id).await;
+        assert_eq!(
+            (again.state.as_str(), again.succeeded, again.ended_at),
+            ("Downloading", None, None)
+        );
+    }
+}
+
+/// Quirk 53 and the two status messages of TC_054.
+#[tokio::test]
+async fn a_state_of_no_job_is_kept_against_none() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for _ in 0..3 {
+        tell(&mut station, "FirmwareStatusNotification", "Idle").await;
+        tell(&mut station, "DiagnosticsStatusNotification", "Idle").await;
+    }
+    tell(&mut station, "FirmwareStatusNotification", "Installed").await;
+    let unknown = json!({ "status": "Downloading", "requestId": 4_000_000_000_i64 });
+    station
+        .call("SignedFirmwareStatusNotification", unknown)
+        .await;
+    let firmware = strays(&server, Kind::Firmware).await;
+    assert_eq!(
+        states(&firmware),
+        [("Downloading", 1), ("Installed", 1), ("Idle", 3)]
+    );
+    assert_eq!(firmware[0].request_id, Some(4_000_000_000));
+    assert_eq!(states(&strays(&server, Kind::Log).await), [("Idle", 3)]);
+
+    // An Idle while a job runs is not about the job.
+    let get = json!({ "location": "http://127.0.0.1/logs" });
+    let id = ask(&server, Kind::Log, "GetDiagnostics", get).await;
+    obey(
+        &mut station,
+        "GetDiagnostics",
+        json!({ "fileName": "a.zip" }),
+    )
+    .await;
+    tell(&mut station, "DiagnosticsStatusNotification", "Uploading").await;
+    tell(&mut station, "DiagnosticsStatusNotification", "Idle").await;
+    assert_eq!(job(&server, Kind::Log, id).await.0.state, "Uploading");
+    tell(
+        &mut station,
+        "DiagnosticsStatusNotification",
+        "UploadFailed",
+    )
+    .await;
+    assert_eq!(job(&server, Kind::Log, id).await.0.succeeded, Some(false));
+}
+
+/// TC_079 and the states of TC_080 and TC_081: each goes to the job of its requestId.
+#[tokio::test]
+async fn states_with_a_request_id_find_their_job() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let log =
+        json!({ "logType": "SecurityLog", "log": { "remoteLocation": "http://127.0.0.1/logs" } });
+    let one = ask(&server, Kind::Log, "GetLog", log.clone()).await;
+    obey(&mut station, "GetLog", json!({ "status": "Accepted" })).await;
+    let other = ask(&server, Kind::Log, "GetLog", log).await;
+    obey(&mut station, "GetLog", json!({ "status": "Accepted" })).await;
+    for status in ["Uploading", "Uploaded"] {
+        let told = json!({ "status": status, "requestId": one });
+        assert_eq!(station.call("LogStatusNotification", told).await, json!({}));
+    }
+    let (done, events) = job(&server, Kind::Log, one).await;
+    assert_eq!(
+        (done.state.as_str(), done.succeeded),
+        ("Uploaded", Some(true))
+    );
+    let told = events
+        .iter()
+        .filter(|event| event.source == "LogStatusNotification");
+    assert_eq!(told.count(), 2);
+    assert_eq!(job(&server, Kind::Log, other).await.0.succeeded, None);
+
+    // The two stations' numbers are apart: another's job is never found.
+    server.add_station("CP2", None).await;
+    let mut stranger = server.booted("CP2").await;
+    let told = json!({ "status": "Uploaded", "requestId": other });
+    stranger.call("LogStatusNotification", told).await;
+    assert_eq!(job(&server, Kind::Log, other).await.0.succeeded, None);
+}
+
+async fn security_events(server: &Server) -> Vec<SecurityEvent> {
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    security_events::list(&mut db, &security_events::Filter::default(), None, 50)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn security_events_are_kept_once_and_critical_ones_are_told() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for (kind, at) in [
+        ("TamperDetectionActivated", "2026-11-26T10:00:00Z"),
+        ("TamperDetectionActivated", "2026-11-26T10:00:00Z"),
+        ("InvalidChargePointCertificate", "2026-11-26T10:00:01Z"),
+        ("x-acme-door", "222222017-10-27T19:10:11Z"),
+    ] {
+        let event = json!({ "type": kind, "timestamp": at, "techInfo": "door 2" });
+        assert_eq!(
+            station.call("SecurityEventNotification", event).await,
+            json!({})
+        );
+    }
+    let found = security_events(&server).await;
+    let seen: Vec<_> = found
+        .iter()
+        .map(|event| (event.kind.as_str(), event.critical, event.at.is_some()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("x-acme-door", false, false),
+            ("InvalidChargePointCertificate", false, true),
+            ("TamperDetectionActivated", true, true),
+        ]
+    );
+    assert_eq!(found[0].tech_info.as_deref(), Some("door 2"));
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let start = store::events::Position::default();
+    let events = store::events::after(&mut db, start, 100).await.unwrap();
+    let told = events.iter().filter(|event| event.kind == "security.event");
+    assert_eq!(told.count(), 1);
+}
+
+/// TC_064, and poison in every field (T07): an answer each time, and never `Accepted`.
+#[tokio::test]
+async fn a_vendors_message_that_nobody_knows_is_neither_accepted_nor_an_error() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for payload in [
+        json!({ "vendorId": "com.example", "messageId": "x", "data": "{}" }),
+        json!({ "vendorId": "com.example", "data": { "an": "object" } }),
+        json!({}),
+    ] {
+        let answer = station.call("DataTransfer", payload).await;
+        assert_eq!(answer, json!({ "status": "UnknownVendorId" }));
+    }
+    let long = "\u{0}\u{202e}".repeat(2_000);
+    for action in [
+        "FirmwareStatusNotification",
+        "DiagnosticsStatusNotification",
+        "SignedFirmwareStatusNotification",
+        "LogStatusNotification",
+    ] {
+        for poison in [
+            json!(null),
+            json!(long),
+            json!([]),
+            json!(1e300),
+            json!(-0.0),
+        ] {
+            let told = json!({ "status": poison, "requestId": poison });
+            assert_eq!(station.call(action, told).await, json!({}));
+        }
+    }
+    for poison in [json!(null), json!(long), json!({ "a": 1 }), json!(1e300)] {
+        let event = json!({ "type": poison, "timestamp": poison, "techInfo": poison });
+        assert_eq!(
+            station.call("SecurityEventNotification", event).await,
+            json!({})
+        );
+    }
+    assert_eq!(security_events(&server).await.len(), 4);
+}
