@@ -34,7 +34,7 @@ use crate::{
     pages::{
         asked::{Parameters, refuse},
         frame::Frame,
-        overview, session, sessions, stations,
+        overview, session, sessions, station, stations,
     },
 };
 
@@ -146,6 +146,7 @@ async fn news(pool: &Pool, position: Option<Position>) -> store::Result<(Vec<Eve
 enum Topic {
     Overview,
     Stations,
+    Station,
     Sessions,
     Session(Uuid),
 }
@@ -155,6 +156,7 @@ impl Topic {
         match name {
             "overview" => Ok(Topic::Overview),
             "stations" => Ok(Topic::Stations),
+            "station" => Ok(Topic::Station),
             "sessions" => Ok(Topic::Sessions),
             "session" => parameters.id("id")?.map(Topic::Session).ok_or_else(|| {
                 refuse(
@@ -166,7 +168,7 @@ impl Topic {
             other => Err(refuse(
                 "topics",
                 other,
-                "one of overview, stations, sessions, session",
+                "one of overview, stations, station, sessions, session",
             )),
         }
     }
@@ -182,7 +184,8 @@ impl Topic {
         match self {
             Topic::Overview => overview::parts(db, frame, now).await,
             Topic::Stations => stations::parts(app, db, frame, parameters).await,
-            Topic::Sessions => sessions::parts(app, db, frame, parameters).await,
+            Topic::Sessions => sessions::parts(app, db, &frame, parameters).await,
+            Topic::Station => station::parts(app, db, frame, parameters).await,
             Topic::Session(id) => session::parts(db, frame, id, now).await,
         }
     }

@@ -169,6 +169,29 @@ pub async fn identities(db: &mut Scoped<'_>) -> Result<Vec<String>> {
     )
 }
 
+/// Since when each connector of a station (by EVSE and connector) has been as it is now.
+pub async fn since(
+    db: &mut Scoped<'_>,
+    station_id: Uuid,
+) -> Result<HashMap<(i32, i32), DateTime<Utc>>> {
+    let rows = sqlx::query!(
+        r#"select c.evse, c.connector, h.received_at
+           from connectors c
+           cross join lateral (
+             select received_at from connector_history
+             where station_id = c.station_id and evse = c.evse and connector = c.connector
+             order by received_at desc limit 1) h
+           where c.station_id = $1"#,
+        station_id
+    )
+    .fetch_all(&mut **db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.evse, row.connector), row.received_at))
+        .collect())
+}
+
 /// The connectors of each of these stations.
 pub(crate) async fn connectors_of(
     db: &mut Scoped<'_>,

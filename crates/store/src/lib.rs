@@ -57,6 +57,7 @@ pub mod sessions;
 pub mod shop;
 pub mod sign_in;
 pub mod sites;
+pub mod station_history;
 pub mod station_jobs;
 pub mod stations;
 pub mod stations_read;

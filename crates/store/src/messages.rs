@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::cursor::Cursor;
+pub use crate::ingest::Direction;
 use crate::{Result, Scoped};
 
 /// A CALL and what came of it.
@@ -47,8 +48,18 @@ impl From<&Message> for Cursor {
 pub struct Filter {
     /// Of the station of this identity, whatever the case.
     pub station: Option<String>,
-    /// With this action.
+    /// With this action, whatever the case.
     pub action: Option<String>,
+    /// Of the station, or of ours.
+    pub direction: Option<Direction>,
+    /// Answered by a CALLERROR, or not at all.
+    pub errors: bool,
+    /// Of which something was mended or found wanting.
+    pub findings: bool,
+    /// With this id of the CALL.
+    pub message_id: Option<String>,
+    /// Whose payload, answer, error or findings contain this, whatever the case.
+    pub text: Option<String>,
     /// Received at this instant or later.
     pub from: Option<DateTime<Utc>>,
     /// Received before this instant.
@@ -68,7 +79,13 @@ pub async fn list(
                   m.error_code, m.answered_at, m.findings
            from ocpp_messages m join stations s on s.id = m.station_id
            where ($1::text is null or m.station_id = (select id from stations where lower(identity) = lower($1)))
-             and ($2::text is null or m.action = $2)
+             and ($2::text is null or lower(m.action) = lower($2))
+             and ($8::text is null or m.direction = $8)
+             and (not $9 or m.error_code is not null or m.answered_at is null)
+             and (not $10 or m.findings is not null)
+             and ($11::text is null or m.message_id = $11)
+             and ($12::text is null or position(lower($12) in
+                    lower(concat_ws(' ', m.payload, m.answer, m.error_code, m.findings))) > 0)
              and m.received_at >= coalesce($3::timestamptz, '-infinity')
              and m.received_at < coalesce($4::timestamptz, 'infinity')
              and (m.received_at, m.id)
@@ -80,7 +97,12 @@ pub async fn list(
         filter.to,
         after.map(|cursor| cursor.at),
         after.map(|cursor| cursor.id),
-        limit
+        limit,
+        filter.direction.map(Direction::as_str),
+        filter.errors,
+        filter.findings,
+        filter.message_id,
+        filter.text
     )
     .fetch_all(&mut **db)
     .await?)

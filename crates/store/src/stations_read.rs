@@ -18,6 +18,8 @@ pub struct Station {
     pub site_id: Option<Uuid>,
     /// That site's name.
     pub site: Option<String>,
+    /// IANA name of the zone in which its times are shown.
+    pub time_zone: Option<String>,
     /// accepted, pending or rejected.
     pub registration: String,
     /// OCPP security profile, 0 to 3.
@@ -38,6 +40,12 @@ pub struct Station {
     pub protocol: Option<String>,
     /// Whether a socket of it is open.
     pub connected: bool,
+    /// When the socket that is open, or was open last, was opened.
+    pub connected_at: Option<DateTime<Utc>>,
+    /// When the last socket that was closed was closed.
+    pub disconnected_at: Option<DateTime<Utc>>,
+    /// From where it last connected.
+    pub address: Option<String>,
     /// When it last said anything.
     pub last_seen_at: Option<DateTime<Utc>>,
     /// When it last booted.
@@ -65,9 +73,10 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Station>> {
     let rows = sqlx::query!(
-        r#"select s.id, s.identity, s.site_id, p.name as "site?", s.registration, s.security_profile,
+        r#"select s.id, s.identity, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.security_profile,
                   s.password_hash is not null as "has_password!", s.options, s.vendor, s.model, s.serial, s.firmware,
                   n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
+                  n.connected_at as "connected_at?", n.disconnected_at as "disconnected_at?", n.address as "address?",
                   n.last_seen_at as "last_seen_at?", s.last_boot_at, s.created_at
            from stations s
            left join sites p on p.id = s.site_id
@@ -93,6 +102,7 @@ pub async fn list(
             identity: row.identity,
             site_id: row.site_id,
             site: row.site,
+            time_zone: row.time_zone,
             registration: row.registration,
             security_profile: row.security_profile,
             has_password: row.has_password,
@@ -103,6 +113,9 @@ pub async fn list(
             firmware: row.firmware,
             protocol: row.protocol,
             connected: row.connected,
+            connected_at: row.connected_at,
+            disconnected_at: row.disconnected_at,
+            address: row.address,
             last_seen_at: row.last_seen_at,
             last_boot_at: row.last_boot_at,
             created_at: row.created_at,

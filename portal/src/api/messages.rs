@@ -58,6 +58,7 @@ pub(crate) async fn list(
         action: params.text("action"),
         from: params.time("from"),
         to: params.time("to"),
+        ..Filter::default()
     };
     let after = params.after(|text| text.parse().ok());
     let limit = params.limit();

@@ -56,8 +56,8 @@ async fn register(
                 ..StationChange::default()
             };
             stations::change(&mut db, &identity, &change).await?;
-            let detail =
-                json!({"before": station.registration, "registration": registration.as_str()});
+            let pair = json!({"before": station.registration, "after": registration.as_str()});
+            let detail = json!({ "registration": pair });
             let entity = format!("station/{}", station.id);
             viewer.did(now, "station.change", entity, detail)
         }

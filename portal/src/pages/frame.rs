@@ -117,6 +117,8 @@ pub struct Frame {
     pub controls_all: bool,
     /// Whether id tokens are a person's own affair to this reader.
     pub masks_tokens: bool,
+    /// Who looks: a page asks it what of one station may be changed.
+    pub viewer: Viewer,
 }
 
 impl FromRequestParts<AppState> for Frame {
@@ -138,8 +140,9 @@ impl FromRequestParts<AppState> for Frame {
             position: Position::default(),
             controls_all: viewer.may_control(None),
             masks_tokens: viewer.role == Some(Role::Partner),
-            name: viewer.name,
-            scope: viewer.scope,
+            name: viewer.name.clone(),
+            scope: viewer.scope.clone(),
+            viewer,
         })
     }
 }
@@ -198,10 +201,18 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
+    use store::people::User;
+
     use super::*;
 
     #[test]
     fn a_partner_sees_the_end_of_a_token_only() {
+        let user = User {
+            id: uuid::Uuid::nil(),
+            email: String::new(),
+            name: String::new(),
+            role: Role::Partner,
+        };
         let mut frame = Frame {
             groups: Vec::new(),
             section: "/",
@@ -214,6 +225,7 @@ mod tests {
             scope: Scope::Nothing,
             controls_all: false,
             masks_tokens: true,
+            viewer: Viewer::of_user(&user, &[]),
         };
         assert_eq!(frame.token("04A1B2C3D47F2A"), "••••7F2A");
         assert_eq!(frame.token("1234"), "••••");

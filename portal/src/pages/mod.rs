@@ -12,6 +12,7 @@ pub mod frame;
 pub mod invoice;
 pub mod invoices;
 pub mod mappings;
+pub mod messages;
 pub mod overview;
 pub mod payments;
 mod price;
@@ -19,6 +20,7 @@ pub mod reports;
 pub mod session;
 pub mod sessions;
 pub mod settings;
+pub mod station;
 pub mod stations;
 pub mod sync;
 pub mod tariffs;
@@ -36,6 +38,7 @@ use crate::{Access, Error, Result, Route, assets, error::Problem, live};
 pub fn routes() -> Vec<Route> {
     [
         main(),
+        station::routes(),
         tariffs::routes(),
         money(),
         reports(),

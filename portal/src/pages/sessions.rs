@@ -1,8 +1,9 @@
-//! `/sessions`: charging sessions of a period, newest first, with totals over the whole filter.
+//! `/sessions`: charging sessions of a period, newest first, with totals over the whole filter. A station's page shows
+//! the same list of its own.
 
 use std::collections::HashMap;
 
-use askama::Template;
+use askama::{Template, filters::HtmlSafe};
 use axum::{extract::State, response::Response};
 use billing::pricing::{
     costs,
@@ -30,9 +31,28 @@ use crate::{
 /// Sessions on one page.
 const PAGE: i64 = 50;
 
+/// Where the list stands: by itself, or on the page of the one station that it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The path of the page.
+    pub path: String,
+    /// The identity of the station.
+    pub station: Option<String>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            path: "/sessions".to_owned(),
+            station: None,
+        }
+    }
+}
+
 /// What the page was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Asked {
+    place: Place,
     filter: Filter,
     /// Whether the query names the period; else it is the last seven days.
     period: bool,
@@ -42,7 +62,7 @@ struct Asked {
 impl Asked {
     /// Without a period it is the seven days that end with the running hour; active sessions are shown whenever they
     /// began, and so is everything with `from=all`.
-    fn read(parameters: &Parameters, now: DateTime<Utc>) -> Result<Self> {
+    fn read(place: Place, parameters: &Parameters, now: DateTime<Utc>) -> Result<Self> {
         let states = SessionState::ALL.map(SessionState::as_str).join(", ");
         let state = parameters.read("state", &format!("one of {states}"), SessionState::parse)?;
         let all = parameters.first("from") == Some("all");
@@ -62,11 +82,16 @@ impl Asked {
             let end = end_of_hour(now);
             (Some(end - TimeDelta::days(7)), Some(end))
         };
+        let stations = match &place.station {
+            Some(station) => vec![station.clone()],
+            None => parameters.all("station"),
+        };
         Ok(Asked {
+            place,
             filter: Filter {
                 from,
                 to,
-                stations: parameters.all("station"),
+                stations,
                 site_id: parameters.id("site")?,
                 state,
             },
@@ -80,9 +105,22 @@ impl Asked {
     fn any(&self) -> bool {
         let filter = &self.filter;
         self.period
-            || !filter.stations.is_empty()
+            || !self.chosen_stations().is_empty()
             || filter.site_id.is_some()
             || filter.state.is_some()
+    }
+
+    /// The stations that the query chose; on the page of one station none can be.
+    fn chosen_stations(&self) -> &[String] {
+        match self.place.station {
+            Some(_) => &[],
+            None => &self.filter.stations,
+        }
+    }
+
+    /// The path of this list with a query.
+    fn link(&self, pairs: &[(&str, String)]) -> String {
+        format!("{}{}", self.place.path, query(pairs))
     }
 
     fn is_site(&self, site: &Uuid) -> bool {
@@ -150,10 +188,10 @@ impl Asked {
         if everything {
             pairs.push(("from", "all".to_owned()));
         }
-        pairs.extend(from.map(|from| ("from", exact(from))));
-        pairs.extend(to.map(|to| ("to", exact(to))));
+        pairs.extend(from.map(|from| ("from", time::exact(from))));
+        pairs.extend(to.map(|to| ("to", time::exact(to))));
         pairs.extend(filter.site_id.map(|site| ("site", site.to_string())));
-        for station in &filter.stations {
+        for station in self.chosen_stations() {
             pairs.push(("station", station.clone()));
         }
         pairs.extend(
@@ -163,15 +201,6 @@ impl Asked {
         );
         pairs.extend(after.map(|after| ("after", after.to_string())));
         pairs
-    }
-}
-
-/// As short as it can be said: to the minute where that is exact.
-fn exact(at: DateTime<Utc>) -> String {
-    if at.timestamp() % 60 == 0 && at.timestamp_subsec_nanos() == 0 {
-        time::for_input(at)
-    } else {
-        at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
     }
 }
 
@@ -227,11 +256,11 @@ fn presets(asked: &Asked, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Vec<Preset
         .map(|(name, period)| Preset {
             name,
             link: match period {
-                Some(_) => format!("/sessions{}", query(&asked.pairs(period, None))),
+                Some(_) => asked.link(&asked.pairs(period, None)),
                 None => {
                     let mut pairs = asked.pairs(Some(since(today)), None);
                     pairs.retain(|pair| pair.0 != "from");
-                    format!("/sessions{}", query(&pairs))
+                    asked.link(&pairs)
                 }
             },
             current: match period {
@@ -245,10 +274,17 @@ fn presets(asked: &Asked, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Vec<Preset
 }
 
 #[derive(Template)]
-#[template(path = "sessions.html", blocks = ["list"])]
+#[template(path = "sessions.html")]
 struct Sessions {
     frame: Frame,
     as_of: Moment,
+    list: List,
+}
+
+/// The filter and what it finds.
+#[derive(Template)]
+#[template(path = "sessions_list.html", blocks = ["list"])]
+pub(super) struct List {
     nothing_to_see: bool,
     from_input: String,
     to_input: String,
@@ -265,7 +301,8 @@ struct Sessions {
     first_link: String,
     next_link: Option<String>,
     all_link: String,
-    live_query: String,
+    /// The query of this very page, to be asked for again by its live stream.
+    pub live_query: String,
     ocpp_url: String,
     asked: Asked,
 }
@@ -299,78 +336,98 @@ pub async fn page(
 ) -> Result<Response> {
     let mut db = frame.scope.begin(&app.pool).await?;
     frame.position = store::events::now(&mut db).await?;
-    super::html(&load(&app, &mut db, frame, &parameters).await?)
+    let list = List::load(&app, &mut db, &frame, Place::default(), &parameters).await?;
+    super::html(&Sessions {
+        as_of: Moment::new(app.clock.now(), None),
+        frame,
+        list,
+    })
 }
 
 /// What of the page changes by itself.
 pub(crate) async fn parts(
     app: &AppState,
     db: &mut Scoped<'_>,
-    frame: Frame,
+    frame: &Frame,
     parameters: &Parameters,
 ) -> Result<Vec<Part>> {
-    let page = load(app, db, frame, parameters).await?;
-    Ok(vec![Part::render("sessions", &page.as_list())?])
+    let list = List::load(app, db, frame, Place::default(), parameters).await?;
+    Ok(vec![list.part()?])
 }
 
-async fn load(
-    app: &AppState,
-    db: &mut Scoped<'_>,
-    frame: Frame,
-    parameters: &Parameters,
-) -> Result<Sessions> {
-    let now = app.clock.now();
-    let asked = Asked::read(parameters, now)?;
-    let mut found = sessions::list(db, &asked.filter, asked.after, PAGE + 1).await?;
-    let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| more).map(Cursor::from);
-    let Totals {
-        count,
-        energy_wh,
-        average_duration_s,
-    } = sessions::totals(db, &asked.filter).await?;
-    let revenue = prices::revenue(db, &asked.filter).await?;
-    let ids: Vec<Uuid> = found.iter().map(|session| session.id).collect();
-    let costs: HashMap<Uuid, Cost> = costs(db, &ids, now).await?;
-    let sites = sites::list(db).await?;
-    let link = |after| format!("/sessions{}", query(&asked.pairs(None, after)));
-    let input = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, time::for_input);
-    let all = Period {
-        from: None,
-        to: None,
-    };
-    Ok(Sessions {
-        as_of: Moment::new(now, None),
-        nothing_to_see: frame.sees_nothing(),
-        from_input: input(asked.filter.from),
-        to_input: input(asked.filter.to),
-        window: asked.window(),
-        presets: presets(&asked, now, common_zone(&sites)),
-        sites,
-        stations: connectors::identities(db).await?,
-        rows: found
-            .iter()
-            .map(|session| row(session, costs.get(&session.id), &frame, now))
-            .collect(),
-        total_count: number::count(count),
-        total_kwh: number::kilo(energy_wh),
-        average: average_duration_s.map_or_else(String::new, |seconds| {
-            number::hours(TimeDelta::seconds(seconds))
-        }),
-        revenue: revenue
-            .into_iter()
-            .map(|sum| (number::money(sum.total, &sum.currency), sum.currency))
-            .collect(),
-        first_link: link(None),
-        next_link: next.map(|next| link(Some(next))),
-        all_link: format!("/sessions{}", query(&asked.pairs(Some(all), None))),
-        live_query: query(&asked.pairs(None, asked.after)).replacen('?', "&", 1),
-        ocpp_url: app.config.ocpp_public_url.clone(),
-        asked,
-        frame,
-    })
+/// It stands in another template as it is: what it shows was escaped when it was rendered.
+impl HtmlSafe for List {}
+
+impl List {
+    /// What `parameters` ask for.
+    pub(super) async fn load(
+        app: &AppState,
+        db: &mut Scoped<'_>,
+        frame: &Frame,
+        place: Place,
+        parameters: &Parameters,
+    ) -> Result<Self> {
+        let now = app.clock.now();
+        let asked = Asked::read(place, parameters, now)?;
+        let mut found = sessions::list(db, &asked.filter, asked.after, PAGE + 1).await?;
+        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let more = found.len() > page;
+        found.truncate(page);
+        let next = found.last().filter(|_| more).map(Cursor::from);
+        let Totals {
+            count,
+            energy_wh,
+            average_duration_s,
+        } = sessions::totals(db, &asked.filter).await?;
+        let revenue = prices::revenue(db, &asked.filter).await?;
+        let ids: Vec<Uuid> = found.iter().map(|session| session.id).collect();
+        let costs: HashMap<Uuid, Cost> = costs(db, &ids, now).await?;
+        let sites = sites::list(db).await?;
+        let link = |after| asked.link(&asked.pairs(None, after));
+        let input = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, time::for_input);
+        let all = Period {
+            from: None,
+            to: None,
+        };
+        let is_of_one = asked.place.station.is_some();
+        Ok(List {
+            nothing_to_see: frame.sees_nothing(),
+            from_input: input(asked.filter.from),
+            to_input: input(asked.filter.to),
+            window: asked.window(),
+            presets: presets(&asked, now, common_zone(&sites)),
+            sites: if is_of_one { Vec::new() } else { sites },
+            stations: if is_of_one {
+                Vec::new()
+            } else {
+                connectors::identities(db).await?
+            },
+            rows: found
+                .iter()
+                .map(|session| row(session, costs.get(&session.id), frame, now))
+                .collect(),
+            total_count: number::count(count),
+            total_kwh: number::kilo(energy_wh),
+            average: average_duration_s.map_or_else(String::new, |seconds| {
+                number::hours(TimeDelta::seconds(seconds))
+            }),
+            revenue: revenue
+                .into_iter()
+                .map(|sum| (number::money(sum.total, &sum.currency), sum.currency))
+                .collect(),
+            first_link: link(None),
+            next_link: next.map(|next| link(Some(next))),
+            all_link: asked.link(&asked.pairs(Some(all), None)),
+            live_query: query(&asked.pairs(None, asked.after)).replacen('?', "&", 1),
+            ocpp_url: app.config.ocpp_public_url.clone(),
+            asked,
+        })
+    }
+
+    /// What of it changes by itself.
+    pub(super) fn part(&self) -> Result<Part> {
+        Part::render("sessions", &self.as_list())
+    }
 }
 
 fn row(session: &Session, cost: Option<&Cost>, frame: &Frame, now: DateTime<Utc>) -> Row {
@@ -412,7 +469,11 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect::<Vec<_>>();
-        Asked::read(&pairs.into(), "2026-11-20T12:34:00Z".parse().unwrap())
+        Asked::read(
+            Place::default(),
+            &pairs.into(),
+            "2026-11-20T12:34:00Z".parse().unwrap(),
+        )
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn row(station: Station, now: DateTime<Utc>) -> Row {
         seen: station.last_seen_at.map(|seen| Moment::new(seen, zone)),
         seen_age: station
             .last_seen_at
-            .map_or_else(String::new, |seen| age_by_the_minute(now, seen)),
+            .map_or_else(String::new, |seen| number::age_by_the_minute(now - seen)),
         protocol: station.protocol.unwrap_or_default(),
         model: [station.vendor, station.model]
             .into_iter()
@@ -268,15 +268,6 @@ fn row(station: Station, now: DateTime<Utc>) -> Row {
             .join(" "),
         firmware: station.firmware.unwrap_or_default(),
         identity: station.identity,
-    }
-}
-
-/// Seconds would make every row of a live list change all the time.
-fn age_by_the_minute(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
-    if (now - at).num_seconds() < 60 {
-        "< 1 min".to_owned()
-    } else {
-        number::age(now - at)
     }
 }
 
@@ -312,6 +303,6 @@ fn refusal(line: Listed, now: DateTime<Utc>) -> Refusal {
         address: line.address,
         attempts: number::count(line.attempts),
         last: Moment::new(line.last_at, None),
-        age: age_by_the_minute(now, line.last_at),
+        age: number::age_by_the_minute(now - line.last_at),
     }
 }

@@ -96,6 +96,15 @@ pub fn age(duration: TimeDelta) -> String {
     }
 }
 
+/// [`age`] in minutes at the least: seconds would make every line of a live page change all the time.
+pub fn age_by_the_minute(duration: TimeDelta) -> String {
+    if duration.num_seconds() < 60 {
+        "< 1 min".to_owned()
+    } else {
+        age(duration)
+    }
+}
+
 /// The change from `before` to `now` in whole per cent, with its sign; nothing to compare with is no change.
 pub fn change(now: i64, before: i64) -> Option<String> {
     if before <= 0 {

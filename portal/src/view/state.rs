@@ -40,6 +40,49 @@ impl Chip {
         }
     }
 
+    /// Whether a station is there.
+    pub fn presence(online: bool) -> Self {
+        if online {
+            Chip::new("available", icon::CHECK, "Online")
+        } else {
+            Chip::new("offline", icon::CLOUD_OFF, "Offline")
+        }
+    }
+
+    /// Why a station is not served; nothing where it is.
+    pub fn registration(registration: &str) -> Option<Self> {
+        match registration {
+            "pending" => Some(Chip::new("suspended", icon::PAUSE, "Registration pending")),
+            "rejected" => Some(Chip::new(
+                "unavailable",
+                icon::SLASH,
+                "Registration rejected",
+            )),
+            _ => None,
+        }
+    }
+
+    /// What an answer says of itself.
+    pub fn answer(status: &str) -> Self {
+        match status {
+            "Accepted" | "Unlocked" | "Answered" => Chip::new("available", icon::CHECK, status),
+            "Scheduled" | "Pending" | "RebootRequired" => {
+                Chip::new("preparing", icon::CLOCK, status)
+            }
+            other => Chip::new("suspended", icon::SLASH, other),
+        }
+    }
+
+    /// The code of a CALLERROR.
+    pub fn answer_error(code: &str) -> Self {
+        Chip::new("faulted", icon::TRIANGLE, code)
+    }
+
+    /// A CALL that nobody answered.
+    pub fn unanswered() -> Self {
+        Chip::new("offline", icon::QUESTION, "No answer")
+    }
+
     /// The state of a session.
     pub fn session(state: store::sessions::State) -> Self {
         match state {

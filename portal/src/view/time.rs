@@ -57,6 +57,15 @@ pub fn for_input(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M").to_string()
 }
 
+/// For a query, as short as it can be said: to the minute where that is exact.
+pub fn exact(at: DateTime<Utc>) -> String {
+    if at.timestamp() % 60 == 0 && at.timestamp_subsec_nanos() == 0 {
+        for_input(at)
+    } else {
+        at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

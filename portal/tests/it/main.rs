@@ -21,6 +21,7 @@ mod scopes;
 mod sessions;
 mod settings;
 mod sign_in;
+mod station;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;

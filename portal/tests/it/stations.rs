@@ -35,7 +35,7 @@ async fn stations_are_filtered_by_what_the_url_says() {
         assert_eq!(page.status, StatusCode::OK, "{query}");
         let found: Vec<&str> = all
             .into_iter()
-            .filter(|station| page.body.contains(&format!("?station={station}\">")))
+            .filter(|station| page.body.contains(&format!("\"/stations/{station}\">")))
             .collect();
         assert_eq!(found, shown, "{query}");
     }

@@ -24,6 +24,13 @@ impl Direction {
             Direction::Out => "out",
         }
     }
+
+    /// The reverse of [`Direction::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Direction::In, Direction::Out]
+            .into_iter()
+            .find(|direction| direction.as_str() == text)
+    }
 }
 
 /// One CALL with its answer.

@@ -1,0 +1,90 @@
+//! `/stations/{identity}`: one station. Who it is and whether it is there stands above every tab; what one can look at
+//! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
+
+pub mod head;
+pub mod history;
+pub mod messages;
+pub mod overview;
+pub mod sessions;
+
+pub(crate) use head::Head;
+
+use store::{Scoped, people::Role, stations_read::Station};
+
+use super::{asked::Parameters, frame::Frame};
+use crate::{AppState, Error, Result, Route, auth::Viewer, live::Part};
+
+/// What one can look at of a station.
+pub struct Tab {
+    /// The last part of its path; empty for the first tab.
+    pub slug: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// Who is shown it; anybody else is refused.
+    pub sees: fn(&Viewer, &Station) -> bool,
+    /// Its page, and what its buttons and forms do.
+    pub routes: fn() -> Vec<Route>,
+}
+
+const fn tab(
+    slug: &'static str,
+    title: &'static str,
+    sees: fn(&Viewer, &Station) -> bool,
+    routes: fn() -> Vec<Route>,
+) -> Tab {
+    Tab {
+        slug,
+        title,
+        sees,
+        routes,
+    }
+}
+
+/// The tabs in the order in which they are shown.
+pub const TABS: &[Tab] = &[
+    tab("", "Overview", everybody, overview::routes),
+    tab("sessions", "Sessions", everybody, sessions::routes),
+    tab("messages", "Messages", staff, messages::routes),
+    tab("history", "History", staff, history::routes),
+];
+
+/// Whoever sees the station.
+fn everybody(_: &Viewer, _: &Station) -> bool {
+    true
+}
+
+/// Whoever sees the station and is no partner: what chargers say on the wire names people's cards.
+fn staff(viewer: &Viewer, _: &Station) -> bool {
+    viewer.role != Some(Role::Partner)
+}
+
+/// The routes of all tabs.
+pub fn routes() -> Vec<Route> {
+    TABS.iter().flat_map(|tab| (tab.routes)()).collect()
+}
+
+/// What of a station's page changes by itself: its head, and what its tab says of that.
+pub(crate) async fn parts(
+    app: &AppState,
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    parameters: &Parameters,
+) -> Result<Vec<Part>> {
+    let identity = parameters.first("identity").unwrap_or_default();
+    let slug = parameters.first("tab").unwrap_or_default();
+    let head = Head::load(app, db, &frame, identity, slug).await?;
+    let mut parts = vec![head.part()?];
+    parts.extend(match head.slug {
+        "" => overview::parts(app, db, frame, head).await?,
+        "sessions" => sessions::parts(app, db, &frame, &head, parameters).await?,
+        "messages" => messages::parts(app, db, &frame, &head, parameters).await?,
+        // A tab that does not change by itself.
+        _ => Vec::new(),
+    });
+    Ok(parts)
+}
+
+/// It is not there, or not this reader's: the answer is the same.
+pub(crate) fn no_such_station() -> Error {
+    Error::NotFound("there is no such station".to_owned())
+}

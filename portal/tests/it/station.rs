@@ -1,0 +1,101 @@
+//! `/stations/{identity}`: its head and its tabs, who sees which, and what each shows.
+
+use axum::http::StatusCode;
+use store::people::Role;
+
+use crate::{
+    harness::Portal,
+    support::{Fleet, town},
+};
+
+#[tokio::test]
+async fn a_station_shows_who_it_is_and_what_each_connector_does() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    town(&mut fleet).await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let page = admin.get("/stations/hq-dc-01").await;
+    assert_eq!(page.status, StatusCode::OK, "whatever the case");
+    for said in [
+        "<h1>HQ-DC-01</h1>",
+        "Alpitronic HYC150",
+        "SN-HQ-DC-01",
+        "4.2.1",
+        "ocpp1.6",
+        "Online",
+        "id=\"connector-1\"",
+        "id=\"connector-2\"",
+        "Charging",
+        "04E9117AB25C80",
+        "topics=station&amp;identity=HQ-DC-01&amp;tab=&amp;since=",
+    ] {
+        assert!(page.body.contains(said), "no {said}: {}", page.body);
+    }
+    let lost = admin.get("/stations/WG-AC-03").await;
+    assert!(lost.body.contains("was Available"), "{}", lost.body);
+    let broken = admin.get("/stations/HQ-DC-02").await;
+    let trouble = "GroundFailure · RCD tripped";
+    assert!(broken.body.contains(trouble), "{}", broken.body);
+    let nobody = admin.get("/stations/NOBODY").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn every_tab_opens_and_a_partner_is_shown_no_messages() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    let town = town(&mut fleet).await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    for tab in portal::pages::station::TABS {
+        let path = match tab.slug {
+            "" => "/stations/HQ-DC-02".to_owned(),
+            slug => format!("/stations/HQ-DC-02/{slug}"),
+        };
+        let page = admin.get(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
+        let here = format!("<a href=\"{path}\" aria-current=\"page\">{}</a>", tab.title);
+        assert!(page.body.contains(&here), "{path}: {}", page.body);
+    }
+    let partner = portal
+        .signed_in("p@example.org", Role::Partner, &[town.harbour])
+        .await;
+    let page = partner.get("/stations/HQ-DC-02").await;
+    assert!(page.body.contains("HQ-DC-02/sessions"), "{}", page.body);
+    assert!(!page.body.contains("HQ-DC-02/messages"), "{}", page.body);
+    for tab in ["messages", "history"] {
+        let refused = partner.get(&format!("/stations/HQ-DC-02/{tab}")).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{tab}");
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_and_the_history_are_those_of_the_station() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    town(&mut fleet).await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let sessions = admin.get("/stations/HQ-DC-02/sessions?from=all").await;
+    assert!(sessions.body.contains("HQ-DC-02 · 2"), "{}", sessions.body);
+    assert!(!sessions.body.contains("HQ-DC-01"), "{}", sessions.body);
+    assert!(
+        sessions
+            .body
+            .contains("action=\"/stations/HQ-DC-02/sessions\"")
+    );
+
+    admin.post("/stations/HQ-DC-02/block", "").await;
+    let history = admin.get("/stations/HQ-DC-02/history").await;
+    let (fault, change) = (
+        history.body.find("RCD tripped").expect("the fault"),
+        history
+            .body
+            .find("accepted → rejected · by")
+            .expect("the change"),
+    );
+    assert!(change < fault, "newest first");
+    assert!(!history.body.contains("Finishing"), "{}", history.body);
+    let all = admin.get("/stations/HQ-DC-02/history?show=statuses").await;
+    assert!(all.body.contains("Finishing"), "{}", all.body);
+    let wrong = admin.get("/stations/HQ-DC-02/history?show=x").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
