@@ -40,6 +40,7 @@ pub async fn run(config: &Config, command: &cli::Billing) -> anyhow::Result<()> 
         cli::Billing::Issue(asked) => invoicing::issue(config, asked).await,
         cli::Billing::Verify => invoicing::verify(config).await,
         cli::Billing::Export(asked) => invoicing::export(config, asked).await,
+        cli::Billing::Hold(asked) => crate::holds::run(config, asked).await,
     }
 }
 

@@ -105,6 +105,53 @@ keep it elsewhere, and nobody can make up another.")]
     Export(Export),
     /// Send usage to Lago now, or what a run has sent once more
     Sync(Sync),
+    /// Keep vouchers longer than the law asks for: a dispute, an audit
+    #[command(subcommand)]
+    Hold(Hold),
+}
+
+/// What can be done with legal holds.
+#[derive(Debug, Subcommand)]
+pub enum Hold {
+    /// Keep vouchers until the hold is lifted, or its last day is over
+    Set(SetHold),
+    /// Lift a hold
+    Lift(LiftHold),
+    /// Show the holds there are and were
+    List,
+}
+
+/// `forecourt billing hold set`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  forecourt billing hold set --reason \"tax audit 2026\" --entity \"Harbour Charging GmbH\"
+  forecourt billing hold set --reason \"case 7 O 12/26\" --customer \"Quay Logistics\" --until 2029-12-31
+
+Without --entity it is every seller's vouchers, without --customer those of every customer. It prints the hold's id.")]
+pub struct SetHold {
+    /// Why, for whoever finds it in ten years
+    #[arg(long)]
+    pub reason: String,
+    /// Only this legal entity's, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub entity: Option<String>,
+    /// Only this customer's, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub customer: Option<String>,
+    /// The last day (UTC) on which it keeps anything
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+}
+
+/// `forecourt billing hold lift`
+#[derive(Debug, Args)]
+pub struct LiftHold {
+    /// The hold
+    pub id: uuid::Uuid,
+    /// Why, for the audit log
+    #[arg(long)]
+    pub reason: String,
 }
 
 /// `forecourt billing feed`

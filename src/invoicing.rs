@@ -26,7 +26,7 @@ use crate::{
     database::Database,
 };
 
-async fn open(config: &Config, room: Room) -> anyhow::Result<Pool> {
+pub(crate) async fn open(config: &Config, room: Room) -> anyhow::Result<Pool> {
     let database = Database::attach(config)?;
     database.expect_migrated().await?;
     database.pool(room, 4)
@@ -169,7 +169,7 @@ pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn seller(db: &mut Connection, name: &str) -> anyhow::Result<LegalEntity> {
+pub(crate) async fn seller(db: &mut Connection, name: &str) -> anyhow::Result<LegalEntity> {
     legal_entities::find(db, name)
         .await?
         .with_context(|| format!("--entity {name:?}: expected the name or id of a legal entity"))

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod database;
 mod demo;
+mod holds;
 mod invoicing;
 mod sync;
 mod up;

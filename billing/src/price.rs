@@ -31,6 +31,7 @@ use periods::Session;
 use readings::{Span, instant};
 use rules::Rules;
 use suspect::Noted;
+pub(crate) use suspect::OVER_REGISTERED;
 use usage::Usage;
 
 /// What a charge costs. While it is active that is what it would cost if it ended now.
@@ -45,7 +46,7 @@ pub fn price(tariff: &Tariff, charge: &Charge, context: &Context) -> Priced {
         noted.hold("tariff-unusable");
         return written(tariff, Vec::new(), Decimal::ZERO, noted);
     }
-    let span = Span::new(charge, context, &mut noted);
+    let span = Span::new(charge, context.sample_interval, &mut noted);
     let expired = charge.reservation.is_some_and(|reserved| reserved.expired);
     let readings = readings::read(charge, span, &mut noted);
     let curve = if expired {
@@ -87,6 +88,18 @@ pub fn price(tariff: &Tariff, charge: &Charge, context: &Context) -> Priced {
     }
     let energy_kwh = curve.total_kwh();
     written(tariff, lines.unwrap_or_default(), energy_kwh, noted)
+}
+
+/// What is impossible about a charge as it was measured, whatever it costs; by name.
+pub fn suspicions(charge: &Charge, sample_interval: TimeDelta) -> Vec<String> {
+    let mut noted = Noted::default();
+    noted.of_csms(&charge.flags);
+    let span = Span::new(charge, sample_interval, &mut noted);
+    let readings = readings::read(charge, span, &mut noted);
+    let curve = Curve::new(charge, span, &readings, &mut noted);
+    suspect::over_registered(charge, span, &readings, &curve, &mut noted);
+    noted.reasons.sort_unstable();
+    noted.reasons
 }
 
 fn written(tariff: &Tariff, lines: Vec<Line>, energy_kwh: Decimal, mut noted: Noted) -> Priced {

@@ -5,6 +5,7 @@
 //! - `book` knows what tariff versions say, holidays and feeds, and prices loaded sessions.
 //! - `work` follows the outbox and writes prices, with a place of its own that outlives every crash.
 //! - [`running`] says what active sessions cost so far.
+//! - `holds` says which sessions wait for a person, also those that no tariff prices.
 //! - [`simulate`] prices what happened under a tariff that did not hold.
 //!
 //! Not priced yet: reservations. A transaction names its reservation, but the time for which it held the connector is not
@@ -12,9 +13,11 @@
 
 mod book;
 mod charge;
+mod holds;
 pub mod running;
 pub mod simulate;
 mod work;
 
+pub use holds::holds;
 pub use running::costs;
 pub use work::{Done, READER, price_now, price_pending, until_shutdown};

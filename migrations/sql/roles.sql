@@ -26,7 +26,8 @@ grant update on stations, commands, tasks to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
 grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;
-grant insert on sync_requests, lago_webhooks to forecourt_portal;
+grant insert on sync_requests, lago_webhooks, session_corrections, legal_holds to forecourt_portal;
+grant update (released_at) on legal_holds to forecourt_portal;
 grant update on lago_webhooks, lago_gate to forecourt_portal;
 grant insert on station_jobs, station_job_events, file_tokens to forecourt_portal;
 grant insert, update, delete on files to forecourt_portal;
@@ -34,10 +35,10 @@ grant insert on file_chunks to forecourt_portal;
 -- Whose hash is read may be tried.
 revoke select on file_tokens from forecourt_portal;
 grant update (status, reason) on lago_events to forecourt_portal;
-grant update (billed_wh, finalised, flags, updated_at) on lago_sync_state to forecourt_portal;
+grant update (billed_wh, finalised, flags, held, let_go, updated_at) on lago_sync_state to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
-revoke update, delete on tariff_versions, session_tariffs, session_prices from forecourt_csms, forecourt_billing;
+revoke update, delete on tariff_versions, session_tariffs, session_prices, session_corrections from forecourt_csms, forecourt_billing;
 
 -- Of prices people may only release those that are held.
 revoke all on function release_price(uuid, text, timestamptz) from public;
@@ -89,8 +90,8 @@ do $$
 declare
     t text;
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
-                            'energy_hourly', 'sessions_daily', 'session_prices', 'lago_sync_state', 'lago_events',
-                            'station_jobs'];
+                            'energy_hourly', 'sessions_daily', 'session_prices', 'session_corrections', 'lago_sync_state',
+                            'lago_events', 'station_jobs'];
     by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
                                'station_limits', 'station_job_events', 'security_events', 'installed_certificates'];
@@ -130,9 +131,11 @@ begin
             case t when 'files' then 'station_id is null or scope_allows_station(station_id)'
                    else 'exists (select from files f where f.id = file_id)' end);
     end loop;
-    -- The books are for readers of everything.
-    foreach t in array array['ledger_entries', 'ledger_postings', 'ledger_heads', 'ledger_anchors', 'invoice_drafts',
-                             'invoiced_sessions', 'billing_requests', 'legal_holds', 'voucher_purges'] loop
+    -- Customers, what they owe and the books are for readers of everything.
+    foreach t in array array['ledger_entries', 'ledger_postings', 'ledger_heads', 'ledger_anchors', 'ledger_accounts',
+                             'number_series', 'invoice_drafts', 'invoiced_sessions', 'billing_requests', 'legal_holds',
+                             'voucher_purges', 'customers', 'tag_mappings', 'sync_runs', 'sync_run_log', 'sync_requests',
+                             'lago_webhooks', 'lago_link', 'lago_gate', 'lago_reconciliations'] loop
         execute format('alter table %I enable row level security', t);
         execute format('drop policy if exists rooms on %I', t);
         execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);

@@ -1,7 +1,7 @@
 //! One run: look at every open session, put what came on its meter into the outbox, and send what waits there. One process
 //! runs at a time, by an advisory lock that dies with its connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use service::{clock::Clock, config};
@@ -11,7 +11,7 @@ use store::{
         events,
         link::{self, Link},
         runs::{self, Cause, Line, Tally},
-        state::{self, Change, NewEvent},
+        state::{self, Change, NewEvent, Open},
     },
     tag_mappings::{self, Account},
 };
@@ -24,6 +24,7 @@ use super::{
     usage::{self, Decision, Metric},
     wire,
 };
+use crate::pricing;
 
 /// Sessions of one transaction.
 const CHUNK: i64 = 500;
@@ -332,12 +333,58 @@ impl Sync {
                 }
             }
             tally.sessions += i32::try_from(decided.len()).unwrap_or(i32::MAX);
+            let decided = self.hold_back(db, &chunk, decided, tally, log).await?;
             tally.created += self.record(db, run, decided, log).await?;
             if self.cancel.is_cancelled() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Takes out what a person has to look at before anybody may bill it, and writes down why it waits.
+    async fn hold_back(
+        &self,
+        db: &mut Connection,
+        chunk: &[Open],
+        mut decided: Vec<Decision>,
+        tally: &mut Tally,
+        log: &mut Log,
+    ) -> store::Result<Vec<Decision>> {
+        let now = self.clock.now();
+        let told = |decision: &Decision| decision.event.as_ref().map(|event| event.session_id);
+        let billed: Vec<Uuid> = decided.iter().filter_map(told).collect();
+        let let_go = chunk
+            .iter()
+            .map(|session| (session.session_id, session.let_go.clone()));
+        let holds = pricing::holds(&self.pool, &billed, &let_go.collect(), now).await?;
+        decided.retain(|decision| !told(decision).is_some_and(|id| holds.contains_key(&id)));
+        tally.held += i32::try_from(holds.len()).unwrap_or(i32::MAX);
+        let found = billed
+            .into_iter()
+            .map(|id| (id, holds.get(&id).cloned().unwrap_or_default()));
+        let found: HashMap<Uuid, Vec<String>> = found.collect();
+        let mut changed = Vec::new();
+        for session in chunk {
+            let Some(reasons) = found.get(&session.session_id) else {
+                continue;
+            };
+            if *reasons == session.held {
+                continue;
+            }
+            if !reasons.is_empty() {
+                log.warn(&format!(
+                    "session {}: its usage waits until somebody has looked: {}",
+                    session.session_id,
+                    reasons.join(", ")
+                ));
+            }
+            changed.push((session.session_id, reasons.clone()));
+        }
+        if !changed.is_empty() {
+            state::hold(db, &changed, now).await?;
+        }
+        Ok(decided)
     }
 
     /// Events and the states that count them, in one transaction.

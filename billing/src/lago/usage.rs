@@ -131,8 +131,12 @@ fn go_on(session: &Open, account: &Account, metric: &Metric, from: i64) -> Decis
     Decision::default()
 }
 
-/// Whether a session that charges has enough for an event between two runs.
+/// Whether a session that charges has enough for an event between two runs. One that waits for a person has time until
+/// the next run.
 pub fn is_worth_an_event(session: &Open, flush: MeterFlush, now: DateTime<Utc>) -> bool {
+    if !session.held.is_empty() {
+        return false;
+    }
     let (Some(register), None) = (session.sample_wh, session.stopped_at) else {
         return session.stopped_at.is_some();
     };
@@ -225,6 +229,8 @@ mod tests {
             billed_wh: None,
             billed_at: None,
             flags: vec![],
+            held: vec![],
+            let_go: vec![],
         }
     }
 
@@ -358,6 +364,11 @@ mod tests {
         assert!(!worth(&sampled(1_200_000), now + TimeDelta::hours(1)));
         assert!(!worth(&session(), now + TimeDelta::hours(1)));
         assert!(worth(&stopped(1_200_001), now), "the final true-up");
+        let held = Open {
+            held: vec!["over-registered".to_owned()],
+            ..sampled(1_201_000)
+        };
+        assert!(!worth(&held, now), "a person has to look first");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What was read during a session, in order: one reading an instant, whatever the order of arrival.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Charge, Context, suspect::Noted};
+use super::{Charge, suspect::Noted};
 use crate::tariff::Source;
 
 /// No meter has counted more, and no charger delivers more.
@@ -22,7 +22,7 @@ pub(super) struct Span {
 
 impl Span {
     /// From the session's start to its end, or as far as an active one is known.
-    pub(super) fn new(charge: &Charge, context: &Context, noted: &mut Noted) -> Self {
+    pub(super) fn new(charge: &Charge, sample_interval: TimeDelta, noted: &mut Noted) -> Self {
         let from = charge.started_at.timestamp_micros();
         let last = || charge.samples.iter().map(|sample| sample.at).max();
         let to = charge.ended_at.or(charge.now).or_else(last);
@@ -37,7 +37,7 @@ impl Span {
             noted.hold("too-long");
             to = from;
         }
-        let interval = context.sample_interval.num_microseconds().unwrap_or(0);
+        let interval = sample_interval.num_microseconds().unwrap_or(0);
         let gap = interval.clamp(1_000_000, LONGEST).saturating_mul(3);
         Self { from, to, gap }
     }

@@ -13,6 +13,9 @@ const MOST_W: i64 = 4_000_000;
 const SLACK_WH: i128 = 100;
 const SLACK_BETWEEN_WH: i128 = 1000;
 
+/// More energy than connector or power allow.
+pub(crate) const OVER_REGISTERED: &str = "over-registered";
+
 /// What was noticed.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
@@ -124,7 +127,7 @@ pub(super) fn over_registered(
     });
     let by_power = most_by_power(span, readings).is_some_and(|most| total > most);
     if total > could(span.to - span.from, SLACK_WH) || in_one_go || by_power {
-        noted.hold("over-registered");
+        noted.hold(OVER_REGISTERED);
     }
 }
 

@@ -196,7 +196,7 @@ pub(super) fn priced(
     priced
 }
 
-fn add_doubts(reasons: &mut Vec<String>, row: &charges::Charge) {
+pub(super) fn add_doubts(reasons: &mut Vec<String>, row: &charges::Charge) {
     for doubt in doubts(row) {
         if !reasons.contains(&doubt) {
             reasons.push(doubt);
@@ -221,8 +221,8 @@ pub(super) fn new_price(
     let Ok(tariff) = &said.tariff else {
         return nothing("tariff-unreadable");
     };
-    // Nobody knows what an orphan began with.
-    if row.state == State::Orphan {
+    // Nobody knows what an orphan began with, until somebody says what it charged.
+    if row.state == State::Orphan && row.corrected_wh.is_none() {
         return nothing("orphan");
     }
     let context = around.of(row, &charge, tariff);
@@ -234,6 +234,9 @@ pub(super) fn new_price(
         return no_price(said, row, vec!["not-computable".to_owned()], made_from);
     };
     let mut reasons = priced.reasons;
+    if row.corrected_wh.is_some() {
+        reasons.retain(|reason| reason != price::OVER_REGISTERED);
+    }
     add_doubts(&mut reasons, row);
     NewPrice {
         state: if reasons.is_empty() {

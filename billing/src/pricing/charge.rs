@@ -46,7 +46,22 @@ pub(super) fn charge(row: &charges::Charge, now: DateTime<Utc>) -> Charge {
         flags: row.flags.clone(),
     };
     charge.idle_from = idle_from(&charge, &row.statuses);
+    if let Some(energy_wh) = row.corrected_wh {
+        corrected(&mut charge, energy_wh);
+    }
     charge
+}
+
+/// A person has said what was charged: of energy the meter has no say any more, of times it has.
+fn corrected(charge: &mut Charge, energy_wh: i64) {
+    charge.register_start_wh = Some(0);
+    charge.register_stop_wh = Some(energy_wh);
+    charge.samples.clear();
+    charge.flags.retain(|flag| is_about_time(flag));
+}
+
+fn is_about_time(flag: &str) -> bool {
+    flag.starts_with("time-") || flag == "stopped-before-start"
 }
 
 fn sample(row: &charges::Sample) -> Sample {
@@ -117,8 +132,12 @@ pub(super) fn doubts(row: &charges::Charge) -> Vec<String> {
         .flags
         .iter()
         .filter(|flag| DOUBTFUL.contains(&flag.as_str()))
+        .filter(|flag| row.corrected_wh.is_none() || is_about_time(flag))
         .cloned()
         .collect();
+    if row.corrected_wh.is_some() {
+        return doubts;
+    }
     if row.state == State::Orphan {
         doubts.push("orphan".to_owned());
     }
@@ -150,6 +169,7 @@ mod tests {
             energy_wh: Some(500),
             meter_start_wh: Some(100),
             meter_stop_wh: Some(600),
+            corrected_wh: None,
             tariff_version_id: None,
             time_zone: None,
             holiday_calendar: None,
@@ -237,5 +257,25 @@ mod tests {
         };
         assert_eq!(doubts(&doubtful), ["time-absurd", "orphan", "second-stop"]);
         assert_eq!(doubts(&row()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_corrects_the_energy_says_nothing_of_times() {
+        let doubtful = charges::Charge {
+            state: State::Orphan,
+            contradicted: true,
+            flags: vec!["meter-stop-absurd".to_owned(), "time-absurd".to_owned()],
+            corrected_wh: Some(250),
+            ..row()
+        };
+        let corrected = charge(&doubtful, at(99));
+        assert_eq!(
+            (corrected.register_start_wh, corrected.register_stop_wh),
+            (Some(0), Some(250))
+        );
+        assert_eq!(corrected.samples, []);
+        assert_eq!(corrected.idle_from, Some(at(20)), "as the meter showed it");
+        assert_eq!(corrected.flags, ["time-absurd"]);
+        assert_eq!(doubts(&doubtful), ["time-absurd"]);
     }
 }

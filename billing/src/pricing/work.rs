@@ -22,13 +22,14 @@ use super::book::{Book, Surroundings, new_price};
 pub const READER: &str = "pricing";
 
 /// What it reads of the outbox; each names a session.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "transaction.started",
     "transaction.stopped",
     "transaction.corrected",
     "transaction.orphaned",
     "transaction.contradicted",
     "session.late",
+    "session.corrected",
 ];
 /// Events of one batch.
 const EVENTS: i64 = 500;

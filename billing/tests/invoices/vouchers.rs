@@ -18,7 +18,7 @@ use store::{
     payments::Method,
     shop::Shop,
     testing::{TestDb, database},
-    vouchers::{self, What},
+    vouchers::{self, NewHold, What},
 };
 use uuid::Uuid;
 
@@ -156,7 +156,13 @@ async fn nothing_goes_before_its_date_and_then_it_goes_once() {
 async fn a_legal_hold_keeps_everything() {
     let (test, shop, pool, ids) = years().await;
     let mut owner = test.pool.acquire().await.unwrap();
-    let hold = vouchers::hold(&mut owner, Some(shop.entity), None, "Tax audit", now())
+    let audit = NewHold {
+        seller: Some(shop.entity),
+        customer: None,
+        reason: "Tax audit",
+        until: None,
+    };
+    let hold = vouchers::hold(&mut owner, &audit, Actor::Cli, now())
         .await
         .unwrap();
     let long_after = at("2050-01-01T12:00:00Z");
@@ -171,12 +177,12 @@ async fn a_legal_hold_keeps_everything() {
     assert!(error.is_conflict("vouchers_are_held"), "{error}");
     assert_eq!(there(&pool, ids).await, [true, true, true]);
     assert!(
-        vouchers::release(&mut owner, hold, long_after)
+        vouchers::lift(&mut owner, hold, "It is over", Actor::Cli, long_after)
             .await
             .unwrap()
     );
     assert!(
-        !vouchers::release(&mut owner, hold, long_after)
+        !vouchers::lift(&mut owner, hold, "It is over", Actor::Cli, long_after)
             .await
             .unwrap()
     );
@@ -209,4 +215,32 @@ async fn an_invoice_stays_as_long_as_what_refers_to_it() {
     assert_eq!(there(&pool, ids).await, [true, true, true]);
     let gone = forget(&pool, at("2034-12-31T23:00:00Z")).await.unwrap();
     assert_eq!(gone, "invoices of 2026: 4");
+}
+
+#[tokio::test]
+async fn a_hold_of_one_customer_ends_by_itself_on_its_day() {
+    let (test, shop, pool, ids) = years().await;
+    let mut owner = test.pool.acquire().await.unwrap();
+    let ada = store::customers::find(&mut owner, "Ada").await.unwrap();
+    let dispute = NewHold {
+        seller: Some(shop.entity),
+        customer: Some(ada.unwrap().id),
+        reason: "Dispute",
+        until: Some(at("2040-01-01T00:00:00Z")),
+    };
+    let hold = vouchers::hold(&mut owner, &dispute, Actor::Cli, now())
+        .await
+        .unwrap();
+    let keeping = vouchers::holds(&mut owner, Some(ids[0])).await.unwrap();
+    assert_eq!(keeping.len(), 1);
+    assert_eq!(keeping[0].customer.as_ref().unwrap().1, "Ada");
+    assert!(keeping[0].is_open(at("2039-12-31T23:59:59Z")));
+    assert!(!keeping[0].is_open(at("2040-01-01T00:00:00Z")));
+    let forgotten = async |when: &str| forget(&pool, at(when)).await.unwrap();
+    assert_eq!(forgotten("2039-12-31T23:59:59Z").await, "nothing to forget");
+    assert_ne!(forgotten("2040-01-01T00:00:00Z").await, "nothing to forget");
+    let log = audit::of(&mut owner, &format!("legal_hold/{hold}"), 9)
+        .await
+        .unwrap();
+    assert_eq!((log.len(), log[0].action.as_str()), (1, "legal_hold.set"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use billing::lago::{Turn, reconcile, run::Wanted, worker};
 use service::config::{Cadence, MeterFlush};
 use store::{
-    Room, Scope,
+    Room, Scope, holds,
     lago::{
         events, reconciliations,
         runs::{self, Cause},
@@ -169,7 +169,16 @@ async fn a_meter_that_runs_back_bills_nothing_until_somebody_has_looked() {
 async fn a_later_stop_is_trued_up() {
     let rig = Rig::new().await;
     let id = rig.begin("TAG0", 0).await;
+    // An end that another start implied is a guess.
     rig.supersede(id, 2_000).await;
+    let run = rig.run().await;
+    assert_eq!((run.created, run.held), (0, 1));
+    let pool = rig.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let who = store::audit::Actor::Cli;
+    let released = holds::release(&mut db, id, who, "seen", rig.now()).await;
+    assert!(released.unwrap());
+    db.commit().await.unwrap();
     assert_eq!(rig.run().await.created, 1);
     rig.clock.advance(QUARTER);
     rig.stop_late(id, 2_500).await;
@@ -276,7 +285,7 @@ async fn meters_have_their_say_between_runs() {
         seconds: 60,
         wh: 1_000,
     });
-    let id = rig.begin("TAG0", 0).await;
+    let id = rig.begin_just_now("TAG0").await;
     let look = async |rig: &Rig| {
         worker::look(&rig.sync, false, false, rig.now())
             .await
@@ -371,4 +380,104 @@ async fn a_wrong_key_stops_the_run_and_is_told() {
     assert_eq!(rig.waiting().await, 1);
     let mut db = rig.db.pool.acquire().await.unwrap();
     assert_eq!(events::count_pending(&mut db).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn usage_that_cannot_be_waits_until_a_person_lets_it_go() {
+    let rig = Rig::new().await;
+    // No tariff holds here: nothing is priced, and the meter alone is judged.
+    let wild = rig.begin("TAG0", 0).await;
+    rig.meter(wild, 3_000).await;
+    rig.meter_at(wild, 1, 90_000_000).await;
+    let plain = rig.begin("TAG0", 500).await;
+    rig.stop(plain, 1_500).await;
+    rig.clock.advance(QUARTER);
+    let run = rig.run().await;
+    assert_eq!((run.created, run.held, run.errors.len()), (1, 1, 0));
+    rig.assert_same(1).await;
+    let pool = rig.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let held = holds::list(&mut db, None, None, 9).await.unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!((held[0].session_id, held[0].usage), (wild, true));
+    assert_eq!(held[0].reasons, ["over-registered"]);
+    assert_eq!(
+        rig.run().await.created,
+        0,
+        "as often as one looks: it waits"
+    );
+    let who = store::audit::Actor::Cli;
+    let released = holds::release(&mut db, wild, who, "a test bench", rig.now()).await;
+    assert!(released.unwrap());
+    let again = holds::release(&mut db, wild, who, "a test bench", rig.now()).await;
+    assert!(!again.unwrap());
+    db.commit().await.unwrap();
+    let run = rig.run().await;
+    assert_eq!((run.created, run.held), (1, 0));
+    rig.clock.advance(QUARTER);
+    rig.stop(wild, 90_001_000).await;
+    assert_eq!(
+        rig.run().await.created,
+        1,
+        "what it was let go for stays so"
+    );
+    rig.assert_same(3).await;
+}
+
+#[tokio::test]
+async fn usage_waits_for_the_release_of_its_price() {
+    let rig = Rig::new().await;
+    let site = rig.tariff().await;
+    let held = rig.begin_at("TAG0", 0, Some(site)).await;
+    rig.supersede(held, 7_000).await;
+    let good = rig.begin_at("TAG0", 50, Some(site)).await;
+    rig.stop(good, 4_050).await;
+    // Nobody has priced anything yet: the sync does it before it tells Lago.
+    let run = rig.run().await;
+    assert_eq!((run.created, run.held), (1, 1));
+    let pool = rig.db.pool(Room::Portal);
+    let mut db = Scope::Sites(vec![site]).begin(&pool).await.unwrap();
+    let waits = holds::list(&mut db, Some(site), None, 9).await.unwrap();
+    assert_eq!(waits.len(), 1);
+    assert_eq!(
+        (waits[0].reasons.as_slice(), waits[0].usage),
+        (["superseded".to_owned()].as_slice(), true)
+    );
+    assert_eq!(waits[0].total.unwrap().to_string(), "3.50");
+    // Going on from the meter is no release of the price.
+    assert!(state::resolve(&mut db, held, rig.now()).await.unwrap());
+    db.commit().await.unwrap();
+    assert_eq!(rig.run().await.held, 1);
+
+    // A person says what it charged: its price and its usage follow.
+    let mut db = Scope::Sites(vec![site]).begin(&pool).await.unwrap();
+    let session = store::sessions::get(&mut db, held).await.unwrap().unwrap();
+    let who = store::audit::Actor::Cli;
+    holds::correct(&mut db, &session, 6_500, who, "read on site", rig.now())
+        .await
+        .unwrap();
+    db.commit().await.unwrap();
+    let run = rig.run().await;
+    assert_eq!((run.created, run.held), (1, 0));
+    let told: Vec<_> = rig
+        .outbox()
+        .await
+        .into_iter()
+        .map(|event| event.kwh)
+        .collect();
+    assert!(told.contains(&"6.500".parse().unwrap()), "{told:?}");
+
+    // More is billed than a later correction says: that is flagged, and nothing is taken back in silence.
+    rig.clock.advance(QUARTER);
+    let mut db = Scope::Sites(vec![site]).begin(&pool).await.unwrap();
+    holds::correct(&mut db, &session, 100, who, "read again", rig.now())
+        .await
+        .unwrap();
+    db.commit().await.unwrap();
+    assert_eq!(rig.run().await.created, 0);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let flagged = state::list(&mut db, true, 9).await.unwrap();
+    assert_eq!(flagged.len(), 1);
+    assert_eq!(flagged[0].flags, [state::OVER_BILLED]);
+    rig.assert_same(2).await;
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use billing::lago::{Client, Patience, Sync, Turn, run::Wanted};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use service::{
     clock::Clock,
     config::{Config, Env},
@@ -20,7 +21,10 @@ use store::{
         runs::{Cause, Tally},
         workload,
     },
+    sites,
     tag_mappings::{self, NewMapping},
+    tariff_assignments::{self, Place},
+    tariffs,
     testing::{TestDb, database},
 };
 use tokio_util::sync::CancellationToken;
@@ -148,8 +152,29 @@ impl Rig {
         ingest::commit(&mut db, &[&effect]).await.unwrap();
     }
 
-    /// A transaction that begins now.
+    /// A transaction that began an hour ago, and is heard of now.
     pub async fn begin(&self, token: &str, meter_start_wh: i64) -> Uuid {
+        self.begin_at(token, meter_start_wh, None).await
+    }
+
+    /// The same at a site.
+    pub async fn begin_at(&self, token: &str, meter_start_wh: i64, site_id: Option<Uuid>) -> Uuid {
+        let ago = TimeDelta::hours(1);
+        self.began(token, meter_start_wh, site_id, ago).await
+    }
+
+    /// A transaction that begins now, its register at zero.
+    pub async fn begin_just_now(&self, token: &str) -> Uuid {
+        self.began(token, 0, None, TimeDelta::zero()).await
+    }
+
+    async fn began(
+        &self,
+        token: &str,
+        meter_start_wh: i64,
+        site_id: Option<Uuid>,
+        ago: TimeDelta,
+    ) -> Uuid {
         let id = store::ids::new_id(self.now());
         let start = Start {
             id,
@@ -158,12 +183,12 @@ impl Rig {
             evse: 1,
             connector: 1,
             id_token: token.to_owned(),
-            started_at: self.now(),
-            shown_at: self.now(),
+            started_at: self.now() - ago,
+            shown_at: self.now() - ago,
             received_at: self.now(),
             meter_start_wh,
             reservation_id: None,
-            site_id: None,
+            site_id,
             flags: vec![],
         };
         self.commit(Effect {
@@ -174,11 +199,36 @@ impl Rig {
         id
     }
 
+    /// A site where a kWh costs 0.50 EUR, without tax.
+    pub async fn tariff(&self) -> Uuid {
+        let mut db = self.db.pool.acquire().await.unwrap();
+        let long_ago = self.now() - TimeDelta::days(30);
+        let site = sites::add(&mut db, "Harbour", chrono_tz::UTC, long_ago)
+            .await
+            .unwrap();
+        let content = json!({ "currency": "EUR", "elements": [{ "components": [{ "kind": "energy", "price": "0.50" }] }] });
+        let id = tariffs::create(&mut db, "Quay", "EUR", long_ago)
+            .await
+            .unwrap();
+        tariffs::add_version(&mut db, id, long_ago, &content, long_ago)
+            .await
+            .unwrap();
+        tariff_assignments::assign(&mut db, id, Place::Site(site), long_ago, None, long_ago)
+            .await
+            .unwrap();
+        site
+    }
+
     /// Its meter shows this now.
     pub async fn meter(&self, id: Uuid, energy_wh: i64) {
+        self.meter_at(id, 0, energy_wh).await;
+    }
+
+    /// Its meter shows this so many seconds from now.
+    pub async fn meter_at(&self, id: Uuid, seconds: i64, energy_wh: i64) {
         let row = MeterRow {
             station_id: Uuid::from_u128(7),
-            at: self.now(),
+            at: self.now() + TimeDelta::seconds(seconds),
             evse: 1,
             connector: 1,
             context: "Sample.Periodic",

@@ -1,7 +1,7 @@
 //! One price per session, a new revision when there is reason for it, and people for what is doubtful.
 
 use serde_json::json;
-use store::{Room, Scope, audit, audit::Actor, prices};
+use store::{Room, Scope, audit, audit::Actor, holds, prices, sessions};
 use uuid::Uuid;
 
 use crate::support::{NOW, Town, at, per_kwh};
@@ -129,7 +129,7 @@ async fn what_is_doubtful_is_held_and_never_negative() {
         ["6.00 EUR priced", "6.00 EUR held second-stop"]
     );
     let mut db = Scope::All.begin(&town.db.pool).await.unwrap();
-    let held = prices::held(&mut db, None, None, 10).await.unwrap();
+    let held = holds::list(&mut db, None, None, 10).await.unwrap();
     assert_eq!(held.len(), 4);
     assert_eq!(
         prices::revenue(&mut db, &Default::default()).await.unwrap(),
@@ -252,4 +252,56 @@ async fn a_tariff_that_cannot_be_read_holds_its_sessions_and_no_others() {
     assert_eq!(town.price().await, 2);
     assert_eq!(town.told(broken).await, ["0 EUR held tariff-unreadable"]);
     assert_eq!(town.told(whole).await, ["5.00 EUR priced"]);
+}
+
+#[tokio::test]
+async fn what_a_person_says_was_charged_counts_instead_of_the_meter() {
+    let town = Town::with(&per_kwh("0.50")).await;
+    let session = town.start("2026-11-20T10:00:00Z", 1000).await;
+    // Ten gigawatt-hours in an hour.
+    town.stop(session, "2026-11-20T11:00:00Z", 10_000_000_000)
+        .await;
+    let running = town.start("2026-11-20T10:30:00Z", 0).await;
+    town.price().await;
+    let portal = town.db.pool(Room::Portal);
+    let who = Actor::User(Uuid::from_u128(7));
+    let here = Scope::Sites(vec![town.site]);
+    let correct = async |id: Uuid, energy_wh: i64| {
+        let mut db = here.begin(&portal).await.unwrap();
+        let found = sessions::get(&mut db, id).await.unwrap().unwrap();
+        let done = holds::correct(&mut db, &found, energy_wh, who, "read on site", at(NOW)).await;
+        db.commit().await.unwrap();
+        done
+    };
+    let active = correct(running, 1).await.unwrap_err();
+    assert!(active.is_conflict("session_is_active"), "{active}");
+    let absurd = correct(session, -1).await.unwrap_err();
+    assert!(
+        absurd.is_conflict("session_corrections_energy_check"),
+        "{absurd}"
+    );
+    assert_eq!(correct(session, 8_000).await.unwrap(), 1);
+    assert_eq!(town.price().await, 1);
+    assert_eq!(correct(session, 0).await.unwrap(), 2);
+    assert_eq!(town.price().await, 1);
+    let told = town.told(session).await;
+    assert_eq!(told[1..], ["4.00 EUR priced", "0 EUR priced"]);
+    assert!(told[0].ends_with("EUR held over-registered"), "{told:?}");
+    let mut db = here.begin(&portal).await.unwrap();
+    let newest = holds::correction(&mut db, session).await.unwrap().unwrap();
+    assert_eq!((newest.revision, newest.energy_wh), (2, 0));
+    assert_eq!(holds::reasons(&mut db, session).await.unwrap(), [""; 0]);
+    let log = audit::of(&mut db, &format!("session/{session}"), 9)
+        .await
+        .unwrap();
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[1].action, "session.correct");
+    assert_eq!(log[1].detail["energy_wh"], 8_000);
+    // Another site's person neither sees nor writes one.
+    let mut other = Scope::Sites(vec![Uuid::from_u128(1)])
+        .begin(&portal)
+        .await
+        .unwrap();
+    assert_eq!(holds::correction(&mut other, session).await.unwrap(), None);
+    assert_eq!(holds::count(&mut other).await.unwrap(), 0);
 }

@@ -36,6 +36,8 @@ pub struct Charge {
     pub meter_start_wh: Option<i64>,
     /// The register at the stop, Wh.
     pub meter_stop_wh: Option<i64>,
+    /// What a person says that it charged, whatever the registers say, Wh.
+    pub corrected_wh: Option<i64>,
     /// The tariff version that was frozen for it.
     pub tariff_version_id: Option<Uuid>,
     /// IANA name of the site's zone.
@@ -143,6 +145,8 @@ pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charg
         r#"select c.id, c.state, c.site_id, c.station_id, c.evse, c.started_at, c.ended_at, c.flags, c.energy_wh,
                   exists (select from odd_stops o where o.transaction_id = c.id) as "contradicted!",
                   x.meter_start_wh as "meter_start_wh?", x.meter_stop_wh as "meter_stop_wh?",
+                  (select k.energy_wh from session_corrections k where k.session_id = c.id
+                   order by k.revision desc limit 1) as corrected_wh,
                   t.tariff_version_id as "tariff_version_id?", p.time_zone as "time_zone?",
                   p.holiday_calendar as "holiday_calendar?", e.rounding as "rounding?"
            from charging_sessions c
@@ -176,6 +180,7 @@ pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charg
                 energy_wh: row.energy_wh,
                 meter_start_wh: row.meter_start_wh,
                 meter_stop_wh: row.meter_stop_wh,
+                corrected_wh: row.corrected_wh,
                 tariff_version_id: row.tariff_version_id,
                 time_zone: row.time_zone,
                 holiday_calendar: row.holiday_calendar,

@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 #[cfg(any(test, feature = "testing"))]
 pub mod floor;
+pub mod holds;
 pub mod holidays;
 pub mod id_tokens;
 pub mod ids;

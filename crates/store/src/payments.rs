@@ -190,9 +190,9 @@ impl TryFrom<Row> for Payment {
 pub async fn list(db: &mut Scoped<'_>, after: Option<Cursor>, limit: i64) -> Result<Vec<Payment>> {
     sqlx::query_as!(
         Row,
-        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(c.name, '') as "customer!", p.method,
+        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(i.buyer::jsonb->>'name', '') as "customer!", p.method,
                   p.provider, p.reference, p.amount, p.currency, p.received_on, p.recorded_at, p.note
-           from payments p join invoices i on i.id = p.invoice_id left join customers c on c.id = i.customer_id
+           from payments p join invoices i on i.id = p.invoice_id
            where (p.recorded_at, p.id) < (coalesce($1::timestamptz, 'infinity'), coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by p.recorded_at desc, p.id desc limit $3"#,
         after.map(|cursor| cursor.at),
@@ -210,9 +210,9 @@ pub async fn list(db: &mut Scoped<'_>, after: Option<Cursor>, limit: i64) -> Res
 pub async fn of_invoice(db: &mut PgConnection, invoice: Uuid) -> Result<Vec<Payment>> {
     sqlx::query_as!(
         Row,
-        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(c.name, '') as "customer!", p.method,
+        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(i.buyer::jsonb->>'name', '') as "customer!", p.method,
                   p.provider, p.reference, p.amount, p.currency, p.received_on, p.recorded_at, p.note
-           from payments p join invoices i on i.id = p.invoice_id left join customers c on c.id = i.customer_id
+           from payments p join invoices i on i.id = p.invoice_id
            where p.invoice_id = $1 order by p.recorded_at, p.id"#,
         invoice
     )
@@ -227,9 +227,9 @@ pub async fn of_invoice(db: &mut PgConnection, invoice: Uuid) -> Result<Vec<Paym
 pub async fn get(db: &mut PgConnection, id: Uuid) -> Result<Option<Payment>> {
     sqlx::query_as!(
         Row,
-        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(c.name, '') as "customer!", p.method,
+        r#"select p.id, p.legal_entity_id, p.invoice_id, i.number as invoice, coalesce(i.buyer::jsonb->>'name', '') as "customer!", p.method,
                   p.provider, p.reference, p.amount, p.currency, p.received_on, p.recorded_at, p.note
-           from payments p join invoices i on i.id = p.invoice_id left join customers c on c.id = i.customer_id
+           from payments p join invoices i on i.id = p.invoice_id
            where p.id = $1"#,
         id
     )

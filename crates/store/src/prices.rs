@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    Cursor, Error, Result, Scoped,
+    Error, Result, Scoped,
     audit::{self, Actor, Entry},
     sessions::Filter,
 };
@@ -250,36 +250,6 @@ pub async fn newest(db: &mut PgConnection, sessions: &[Uuid]) -> Result<HashMap<
     .collect()
 }
 
-/// Held prices that nobody has released and no late data has replaced, the newest first, after `after`.
-pub async fn held(
-    db: &mut Scoped<'_>,
-    site_id: Option<Uuid>,
-    after: Option<Cursor>,
-    limit: i64,
-) -> Result<Vec<Price>> {
-    sqlx::query_as!(
-        Row,
-        "select p.session_id, p.revision, t.name as tariff, t.id as tariff_id, v.version, p.computed_at, p.state,
-                p.reasons, p.currency, p.net, p.tax, p.total, p.lines
-         from session_prices p
-         join tariff_versions v on v.id = p.tariff_version_id join tariffs t on t.id = v.tariff_id
-         where p.state = 'held' and ($1::uuid is null or p.site_id = $1)
-           and (p.computed_at, p.session_id) < (coalesce($2::timestamptz, 'infinity'),
-                coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-           and not exists (select from session_prices n where n.session_id = p.session_id and n.revision > p.revision)
-         order by p.computed_at desc, p.session_id desc limit $4",
-        site_id,
-        after.map(|cursor| cursor.at),
-        after.map(|cursor| cursor.id),
-        limit
-    )
-    .fetch_all(&mut **db)
-    .await?
-    .into_iter()
-    .map(Price::try_from)
-    .collect()
-}
-
 /// Lets a held price count as it stands: a new revision of the same sums, with the reason that the person gives, and an
 /// entry in the audit log. `None` if the session has no held price that the scope sees.
 pub async fn release(
@@ -332,6 +302,7 @@ pub async fn revenue(db: &mut Scoped<'_>, filter: &Filter) -> Result<Vec<Revenue
                   or c.station_id = any (array(select id from stations where lower(identity) = any ($3))))
              and ($4::uuid is null or c.site_id = $4)
              and ($5::text is null or c.state = $5)
+             and (not $6 or c.id in (select session_id from held_sessions))
              and p.state = 'priced'
              and not exists (select from session_prices n where n.session_id = p.session_id and n.revision > p.revision)
            group by 1 order by 1"#,
@@ -339,7 +310,8 @@ pub async fn revenue(db: &mut Scoped<'_>, filter: &Filter) -> Result<Vec<Revenue
         filter.to,
         filter.identities() as Option<Vec<String>>,
         filter.site_id,
-        filter.state()
+        filter.state(),
+        filter.held
     )
     .fetch_all(&mut **db)
     .await?)

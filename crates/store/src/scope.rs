@@ -101,4 +101,80 @@ mod tests {
         assert!(Scope::Sites(vec![site]).allows(Some(site)));
         assert!(Scope::All.allows(None));
     }
+
+    /// What the portal reads before it knows who asks, or to anybody who is signed in: no rows of a site, a customer or a
+    /// driver. What is not named here has row policies.
+    const OPEN: &[&str] = &[
+        "_sqlx_migrations",
+        "api_keys",
+        "audit_log",
+        "driver_groups",
+        "holidays",
+        "id_tokens",
+        "job_runs",
+        "jobs",
+        "legal_entities",
+        "logins",
+        "mail_outbox",
+        "price_feed_hours",
+        "price_feeds",
+        "reader_positions",
+        "refusals",
+        "retention_policies",
+        "session_tariffs",
+        "sign_in_codes",
+        "site_memberships",
+        "tariff_assignments",
+        "tariff_versions",
+        "tariffs",
+        "users",
+        "voucher_retention",
+    ];
+
+    #[tokio::test]
+    async fn what_the_portal_reads_without_a_scope_is_named() {
+        let db = crate::testing::database().await;
+        let mut db = db.pool.acquire().await.unwrap();
+        let open: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text from pg_class c
+             where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+               and not c.relrowsecurity and has_table_privilege('forecourt_portal', c.oid, 'select')
+             order by 1",
+        )
+        .fetch_all(&mut *db)
+        .await
+        .unwrap();
+        assert_eq!(open, OPEN);
+    }
+
+    #[tokio::test]
+    async fn customers_and_what_lago_knows_are_for_readers_of_everything() {
+        let test = crate::testing::database().await;
+        let mut db = test.pool.acquire().await.unwrap();
+        let rows = "
+            insert into customers (id, name, created_at) values (gen_random_uuid(), 'Ada', now());
+            insert into tag_mappings (id, id_token, customer_id, created_at, updated_at)
+                select gen_random_uuid(), '04A1', id, now(), now() from customers;
+            insert into sync_runs (cause, started_at) values ('start', now());
+            insert into sync_run_log (run_id, at, level, line) select id, now(), 'info', 'x' from sync_runs;
+            insert into sync_requests (requested_at, source) values (now(), 'x');
+            insert into lago_webhooks (unique_key, received_at, webhook_type, algorithm, body)
+                values ('k', now(), 'x', 'hmac', '{}');";
+        sqlx::raw_sql(rows).execute(&mut *db).await.unwrap();
+        let pool = test.pool(crate::Room::Portal);
+        let site = Scope::Sites(vec![Uuid::from_u128(1)]);
+        for (scope, expected) in [(Scope::Nothing, 0), (site, 0), (Scope::All, 8)] {
+            let mut db = scope.begin(&pool).await.unwrap();
+            let seen: i64 = sqlx::query_scalar(
+                "select (select count(*) from customers) + (select count(*) from tag_mappings)
+                   + (select count(*) from sync_runs) + (select count(*) from sync_run_log)
+                   + (select count(*) from sync_requests) + (select count(*) from lago_webhooks)
+                   + (select count(*) from lago_link) + (select count(*) from lago_gate)",
+            )
+            .fetch_one(&mut *db)
+            .await
+            .unwrap();
+            assert_eq!(seen, expected, "{scope:?}");
+        }
+    }
 }

@@ -104,6 +104,8 @@ pub struct Filter {
     pub site_id: Option<Uuid>,
     /// In this state.
     pub state: Option<State>,
+    /// Only those that wait for a person before they are billed.
+    pub held: bool,
 }
 
 impl Filter {
@@ -222,6 +224,7 @@ pub async fn list(
                   or station_id = any (array(select id from stations where lower(identity) = any ($3))))
              and ($4::uuid is null or site_id = $4)
              and ($5::text is null or state = $5)
+             and (not $9 or id in (select session_id from held_sessions))
              and (started_at, id) < (coalesce($6::timestamptz, 'infinity'), coalesce($7::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by started_at desc, id desc limit $8"#,
         filter.from,
@@ -231,7 +234,8 @@ pub async fn list(
         filter.state(),
         after.map(|cursor| cursor.at),
         after.map(|cursor| cursor.id),
-        limit
+        limit,
+        filter.held
     )
     .fetch_all(&mut **db)
     .await?;
@@ -250,12 +254,14 @@ pub async fn totals(db: &mut Scoped<'_>, filter: &Filter) -> Result<Totals> {
              and ($3::text[] is null
                   or station_id = any (array(select id from stations where lower(identity) = any ($3))))
              and ($4::uuid is null or site_id = $4)
-             and ($5::text is null or state = $5)"#,
+             and ($5::text is null or state = $5)
+             and (not $6 or id in (select session_id from held_sessions))"#,
         filter.from,
         filter.to,
         filter.identities() as Option<Vec<String>>,
         filter.site_id,
-        filter.state()
+        filter.state(),
+        filter.held
     )
     .fetch_one(&mut **db)
     .await?)

@@ -2,10 +2,15 @@
 //! too early (`purge_vouchers`); this file asks it to.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, ids};
+use crate::{
+    Result,
+    audit::{self, Actor, Entry},
+    ids,
+};
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,36 +130,134 @@ pub async fn any_purged(db: &mut PgConnection, entity: Uuid) -> Result<bool> {
     .await?)
 }
 
-/// Keeps a seller's vouchers (`None`: everybody's), or those of one customer, until it is released.
+/// What keeps vouchers longer than the law asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose vouchers: id and name of a seller; none: everybody's.
+    pub seller: Option<(Uuid, String)>,
+    /// Only those of this customer.
+    pub customer: Option<(Uuid, String)>,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub from: DateTime<Utc>,
+    /// When it ends or ended by itself, or was lifted; none: when somebody lifts it.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Hold {
+    /// Whether it still keeps anything.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+}
+
+/// What is to be kept, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewHold<'a> {
+    /// Whose vouchers; none: everybody's.
+    pub seller: Option<Uuid>,
+    /// Only those of this customer.
+    pub customer: Option<Uuid>,
+    /// Why.
+    pub reason: &'a str,
+    /// When it ends by itself.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Keeps vouchers until the hold ends or is lifted, with an entry in the audit log.
 pub async fn hold(
     db: &mut PgConnection,
-    entity: Option<Uuid>,
-    customer: Option<Uuid>,
-    reason: &str,
+    new: &NewHold<'_>,
+    actor: Actor,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
     let id = ids::new_id(now);
     sqlx::query!(
-        "insert into legal_holds (id, legal_entity_id, customer_id, reason, held_from) values ($1, $2, $3, $4, $5)",
+        "insert into legal_holds (id, legal_entity_id, customer_id, reason, held_from, released_at)
+         values ($1, $2, $3, $4, $5, $6)",
         id,
-        entity,
-        customer,
-        reason,
-        now
+        new.seller,
+        new.customer,
+        new.reason,
+        now,
+        new.until
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    let detail = json!({
+        "legal_entity": new.seller, "customer": new.customer, "reason": new.reason, "until": new.until,
+    });
+    note(db, "legal_hold.set", id, detail, actor, now).await?;
     Ok(id)
 }
 
-/// Ends a hold; false if there is no open one of this id.
-pub async fn release(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    let done = sqlx::query!(
-        "update legal_holds set released_at = $2 where id = $1 and released_at is null",
+/// Lifts a hold, with an entry in the audit log; false if there is no open one of this id.
+pub async fn lift(
+    db: &mut PgConnection,
+    id: Uuid,
+    reason: &str,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let lifted = sqlx::query!(
+        "update legal_holds set released_at = $2 where id = $1 and (released_at is null or released_at > $2)",
         id,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
+    .await?
+    .rows_affected();
+    if lifted > 0 {
+        let detail = json!({ "reason": reason });
+        note(db, "legal_hold.lift", id, detail, actor, now).await?;
+    }
+    Ok(lifted > 0)
+}
+
+async fn note(
+    db: &mut PgConnection,
+    action: &str,
+    id: Uuid,
+    detail: Value,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let entry = Entry {
+        at: now,
+        actor,
+        action: action.to_owned(),
+        entity: format!("legal_hold/{id}"),
+        detail,
+    };
+    audit::record(db, &entry).await
+}
+
+/// Every hold, the last first; with an invoice, those that keep it.
+pub async fn holds(db: &mut PgConnection, invoice: Option<Uuid>) -> Result<Vec<Hold>> {
+    let rows = sqlx::query!(
+        r#"select h.id, h.legal_entity_id, e.name as "seller?", h.customer_id, c.name as "customer?", h.reason,
+                  h.held_from, h.released_at
+           from legal_holds h
+           left join legal_entities e on e.id = h.legal_entity_id
+           left join customers c on c.id = h.customer_id
+           where $1::uuid is null or exists (
+             select from invoices i where i.id = $1 and (h.legal_entity_id is null or h.legal_entity_id = i.legal_entity_id)
+               and (h.customer_id is null or h.customer_id = i.customer_id))
+           order by h.held_from desc, h.id desc"#,
+        invoice
+    )
+    .fetch_all(db)
     .await?;
-    Ok(done.rows_affected() > 0)
+    let holds = rows.into_iter().map(|row| Hold {
+        id: row.id,
+        seller: row.legal_entity_id.zip(row.seller),
+        customer: row.customer_id.zip(row.customer),
+        reason: row.reason,
+        from: row.held_from,
+        until: row.released_at,
+    });
+    Ok(holds.collect())
 }

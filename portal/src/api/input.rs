@@ -166,6 +166,11 @@ pub(crate) fn not_json(detail: &str) -> Error {
 }
 
 impl Fields {
+    /// Whether a field is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     /// A field read by `parse`; `expected` completes "expected …".
     pub fn read<T>(
         &mut self,

@@ -18,9 +18,14 @@ use crate::{AppState, Error, Result, auth::Viewer, lago};
 const LONGEST_TOKEN: usize = 36;
 
 /// Every mapping, children after their parent.
-pub(crate) async fn list(State(app): State<AppState>, params: Params) -> Result<Json<Value>> {
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    params: Params,
+) -> Result<Json<Value>> {
     params.finish()?;
-    let rows = tag_mappings::list(&mut *app.connection().await?).await?;
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    let rows = tag_mappings::list(&mut db).await?;
     let items: Vec<Value> = rows.iter().map(shown).collect();
     Ok(Json(json!({ "items": items })))
 }

@@ -4,6 +4,7 @@
 mod billing_events;
 mod commands;
 mod health;
+mod holds;
 mod id_tokens;
 pub(crate) mod input;
 mod invoices;
@@ -76,6 +77,17 @@ fn stations_and_sessions() -> Vec<Route> {
         Route::get("/api/v1/commands/{id}", Access::Read, commands::get),
         Route::get("/api/v1/sessions", Access::Read, sessions::list),
         Route::get("/api/v1/sessions/{id}", Access::Read, sessions::get),
+        Route::get("/api/v1/holds", Access::Read, holds::list),
+        Route::post(
+            "/api/v1/sessions/{id}/release",
+            Access::Control,
+            holds::release,
+        ),
+        Route::post(
+            "/api/v1/sessions/{id}/correction",
+            Access::Control,
+            holds::correct,
+        ),
         Route::get("/api/v1/invoices", Access::Read, invoices::list),
         Route::get("/api/v1/invoices/{number}", Access::Read, invoices::get),
         Route::get("/api/v1/transactions", Access::Read, transactions::list),

@@ -146,6 +146,9 @@ pub(crate) async fn list(
         from: params.time("from"),
         to: params.time("to"),
         site_id: None,
+        held: params
+            .read("held", "true or false", |text| text.parse().ok())
+            .unwrap_or(false),
     };
     let site = params.text("site");
     let after = params.after(|text| text.parse().ok());

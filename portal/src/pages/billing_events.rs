@@ -2,7 +2,11 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use store::lago::events::{self, Event, Filter, Status};
+use store::{
+    holds,
+    lago::events::{self, Event, Filter, Status},
+};
+use uuid::Uuid;
 
 use super::{
     asked::{Parameters, query},
@@ -16,6 +20,8 @@ use crate::{
 
 /// Events on the page, at most.
 const MOST: i64 = 1_000;
+/// Sessions that wait, at most; all of them are under `/held`.
+const MOST_HELD: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "billing_events.html")]
@@ -28,6 +34,15 @@ struct Page {
     total_kwh: String,
     is_cut: bool,
     export_link: String,
+    held: Vec<Waits>,
+}
+
+/// A session whose usage waits for a person.
+struct Waits {
+    session: Uuid,
+    station: String,
+    started: Moment,
+    reasons: String,
 }
 
 struct Row {
@@ -75,6 +90,17 @@ pub async fn page(
             event,
         })
         .collect();
+    let held = holds::list(&mut db, None, None, MOST_HELD).await?;
+    let held = held
+        .into_iter()
+        .filter(|held| held.usage)
+        .map(|held| Waits {
+            session: held.session_id,
+            station: held.station.unwrap_or_default(),
+            started: Moment::new(held.started_at, held.time_zone.as_deref()),
+            reasons: held.reasons.join(", ").replace('-', " "),
+        });
+    let held = held.collect();
     let asked = |name: &str| parameters.first(name).unwrap_or_default().to_owned();
     let mut pairs = Vec::new();
     if let Some(from) = filter.from {
@@ -94,6 +120,7 @@ pub async fn page(
         rows,
         total_kwh: number::kilo(total),
         is_cut,
+        held,
         export_link: format!("/api/v1/billing-events/export{}", query(&pairs)),
     })
 }

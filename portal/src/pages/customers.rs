@@ -54,7 +54,7 @@ pub async fn list(
         |text| (text.chars().count() <= LONGEST).then(|| text.to_owned()),
     )?;
     let after = parameters.id("after")?;
-    let mut db = app.connection().await?;
+    let mut db = frame.scope.begin(&app.pool).await?;
     let place = match after {
         Some(id) => customers::get(&mut db, id).await?,
         None => None,
@@ -93,7 +93,8 @@ pub async fn new(frame: Frame) -> Result<Response> {
 
 /// `GET /customers/{id}`.
 pub async fn page(State(app): State<AppState>, frame: Frame, Id(id): Id) -> Result<Response> {
-    let customer = customers::get(&mut *app.connection().await?, id)
+    let mut db = frame.scope.begin(&app.pool).await?;
+    let customer = customers::get(&mut db, id)
         .await?
         .ok_or_else(no_such_customer)?;
     html(&Page {

@@ -56,6 +56,7 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
         "Money",
         &[
             item("/tariffs", "Tariffs", icon::TAG, Access::Read),
+            item("/held", "Held", icon::PAUSE, Access::Read),
             item("/invoices", "Invoices", icon::PAGE, Access::Read),
             item("/payments", "Payments", icon::COINS, Access::Read),
             item("/reports", "Reports", icon::CHART, Access::Read),

@@ -19,6 +19,7 @@ use store::{
     billing_requests::{self, Outcome},
     invoices::{self, Happening, Invoice, Kind, LineOf, SessionOf, State as InvoiceState},
     payments::{self, Method},
+    vouchers,
 };
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ use super::{
     html,
     invoices::{LATER, Row, amount_of, ask, made, money, no_such_invoice, row, what},
     payments::{self as payments_page, Line as PaymentLine},
+    settings::legal_holds::Row as HoldRow,
 };
 use crate::{
     AppState, Error, Result,
@@ -68,6 +70,7 @@ struct Page {
     kin: Vec<Row>,
     log: Vec<Entry>,
     waits: Option<String>,
+    holds: Vec<HoldRow>,
 }
 
 struct Session {
@@ -177,6 +180,7 @@ async fn load(
         kin.extend(invoices::get(db, id, now).await?);
     }
     let asked = billing_requests::last(db, invoice.id).await?;
+    let holds = vouchers::holds(db, Some(invoice.id)).await?;
     let is_credit_note = invoice.kind == Kind::CreditNote;
     let in_currency = |amount: Decimal| money(amount, &invoice.currency);
     Ok(Page {
@@ -217,6 +221,11 @@ async fn load(
         waits: asked
             .filter(|asked| asked.done_at.is_none())
             .map(|asked| asked.kind.replace('_', " ")),
+        holds: holds
+            .into_iter()
+            .filter(|hold| hold.is_open(now))
+            .map(|hold| HoldRow::new(hold, now))
+            .collect(),
         reason: invoice.reason,
         currency: invoice.currency,
         number: invoice.number,

@@ -351,7 +351,7 @@ pub async fn issue_month(
     let customer = match named.as_str() {
         "" => None,
         named => {
-            let mut db = app.connection().await?;
+            let mut db = viewer.scope.begin(&app.pool).await?;
             let found = customers::find(&mut db, named).await?;
             if found.is_none() {
                 form.expected("customer", "the name or id of one customer");

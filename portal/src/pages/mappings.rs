@@ -12,6 +12,7 @@ use serde_json::json;
 use store::{
     Scoped,
     customers::{self, Customer},
+    holds,
     tag_mappings::{self, Changed, Mapping, NewMapping},
 };
 use uuid::Uuid;
@@ -41,6 +42,7 @@ struct List {
     frame: Frame,
     rows: Vec<Mapping>,
     local: bool,
+    held: i64,
 }
 
 #[derive(Template)]
@@ -175,10 +177,13 @@ impl Page {
 
 /// `GET /mappings`.
 pub async fn list(State(app): State<AppState>, frame: Frame) -> Result<Response> {
-    let rows = tag_mappings::list(&mut *app.connection().await?).await?;
+    let mut db = frame.scope.begin(&app.pool).await?;
+    let rows = tag_mappings::list(&mut db).await?;
+    let held = holds::count(&mut db).await?;
     html(&List {
         frame,
         rows,
+        held,
         local: app.lago.client.is_none(),
     })
 }

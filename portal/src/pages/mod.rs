@@ -17,6 +17,7 @@ pub mod overview;
 pub mod payments;
 mod price;
 pub mod reports;
+pub mod review;
 pub mod session;
 pub mod sessions;
 pub mod settings;
@@ -76,6 +77,9 @@ fn main() -> Vec<Route> {
         ),
         Route::get("/sessions", Access::Read, sessions::page),
         Route::get("/sessions/{id}", Access::Read, session::page),
+        Route::post("/sessions/{id}/release", Access::Control, review::release),
+        Route::post("/sessions/{id}/correct", Access::Control, review::correct),
+        Route::get("/held", Access::Read, review::list),
         Route::get("/events", Access::Read, live::stream),
         Route::post("/theme", Access::Public, theme::choose),
         Route::get("/assets/{name}", Access::Public, assets::serve),
@@ -192,7 +196,7 @@ fn driver_groups() -> Vec<Route> {
 }
 
 fn settings() -> Vec<Route> {
-    use settings::{holidays, legal_entities as entities, sites};
+    use settings::{holidays, legal_entities as entities, legal_holds as holds, sites};
     let (read, write) = (Access::ReadAll, Access::ControlAll);
     vec![
         Route::get("/settings", read, settings::first),
@@ -211,6 +215,9 @@ fn settings() -> Vec<Route> {
         Route::post("/settings/holidays", write, holidays::import),
         Route::get("/settings/holidays/{name}", read, holidays::page),
         Route::post("/settings/holidays/{name}/remove", write, holidays::remove),
+        Route::get("/settings/legal-holds", read, holds::list),
+        Route::post("/settings/legal-holds", write, holds::set),
+        Route::post("/settings/legal-holds/{id}/lift", write, holds::lift),
     ]
 }
 

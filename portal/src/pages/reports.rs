@@ -167,6 +167,7 @@ struct Line {
     currency: String,
     sessions: String,
     held: i64,
+    held_link: Option<String>,
     energy_kwh: String,
     net: String,
     tax: String,
@@ -342,6 +343,7 @@ fn line(row: &Row, shares: &Shares, link: Option<String>) -> Line {
         } else {
             ""
         },
+        held_link: link.as_ref().map(|link| format!("{link}&price=held")),
         link,
         currency: row.currency.clone(),
         sessions: number::count(row.sessions),

@@ -7,14 +7,15 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use store::{
-    Scoped,
+    Scoped, holds,
     sessions::{self, Happening, Session, What},
 };
 use uuid::Uuid;
 
-use super::{frame::Frame, price::PriceView};
+use super::{form::Form, frame::Frame, price::PriceView, review::Review};
 use crate::{
     AppState, Error, Result,
+    auth::Viewer,
     live::Part,
     view::{
         Chip, Moment,
@@ -60,6 +61,16 @@ struct SessionPage {
     curve_label: String,
     happenings: Vec<Line>,
     price: PriceView,
+    correction: Option<Corrected>,
+    usage_held: Vec<String>,
+    review: Option<Review>,
+}
+
+/// What a person said that it charged.
+struct Corrected {
+    energy_kwh: String,
+    reason: String,
+    at: Moment,
 }
 
 /// A row of the table that the chart is drawn from: plain numbers for the script, words for people.
@@ -95,12 +106,29 @@ struct Line {
 pub async fn page(
     State(app): State<AppState>,
     mut frame: Frame,
+    viewer: Viewer,
     Path(id): Path<String>,
 ) -> Result<Response> {
     let id = id.parse().map_err(|_| no_such_session())?;
     let mut db = frame.scope.begin(&app.pool).await?;
     frame.position = store::events::now(&mut db).await?;
-    super::html(&load(&mut db, frame, id, app.clock.now()).await?)
+    let session = sessions::get(&mut db, id)
+        .await?
+        .ok_or_else(no_such_session)?;
+    let review = Review::load(&mut db, &viewer, &session, Form::default()).await?;
+    super::html(&reviewed(&mut db, frame, id, review, app.clock.now()).await?)
+}
+
+/// The page with the forms of [`super::review`].
+pub(super) async fn reviewed(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    id: Uuid,
+    review: Option<Review>,
+    now: DateTime<Utc>,
+) -> Result<impl Template + use<>> {
+    let page = load(db, frame, id, now).await?;
+    Ok(SessionPage { review, ..page })
 }
 
 /// What of the page changes by itself.
@@ -184,6 +212,17 @@ async fn load(
         points: curve.points.iter().map(|point| row(point, zone)).collect(),
         drawing,
         price,
+        correction: holds::correction(db, id).await?.map(|said| Corrected {
+            energy_kwh: number::kilo(said.energy_wh),
+            reason: said.reason,
+            at: Moment::new(said.at, zone),
+        }),
+        usage_held: holds::usage(db, id)
+            .await?
+            .iter()
+            .map(|why| plain(why).replace('-', " "))
+            .collect(),
+        review: None,
         happenings: happenings
             .into_iter()
             .map(|happening| line(happening, zone, &frame))

@@ -75,7 +75,8 @@ impl Asked {
             )
         };
         let period = all || from.is_some() || to.is_some();
-        let (from, to) = if period || state == Some(SessionState::Active) {
+        let held = parameters.first("price").is_some();
+        let (from, to) = if period || held || state == Some(SessionState::Active) {
             // A range that ends before it begins is empty, not wrong.
             (from, to.map(|to| from.map_or(to, |from| to.max(from))))
         } else {
@@ -94,6 +95,9 @@ impl Asked {
                 stations,
                 site_id: parameters.id("site")?,
                 state,
+                held: parameters
+                    .read("price", "held", |text| (text == "held").then_some(()))?
+                    .is_some(),
             },
             period,
             after: parameters.read("after", "a place that this list handed out", |text| {
@@ -108,6 +112,7 @@ impl Asked {
             || !self.chosen_stations().is_empty()
             || filter.site_id.is_some()
             || filter.state.is_some()
+            || filter.held
     }
 
     /// The stations that the query chose; on the page of one station none can be.
@@ -169,6 +174,9 @@ impl Asked {
         if let Some(state) = self.filter.state {
             words.push(format!("in the state {}", state.as_str()));
         }
+        if self.filter.held {
+            words.push("with a held price".to_owned());
+        }
         words.join(", ")
     }
 
@@ -199,6 +207,9 @@ impl Asked {
                 .state
                 .map(|state| ("state", state.as_str().to_owned())),
         );
+        if filter.held {
+            pairs.push(("price", "held".to_owned()));
+        }
         pairs.extend(after.map(|after| ("after", after.to_string())));
         pairs
     }
@@ -506,6 +517,7 @@ mod tests {
             ("station", "A 1"),
             ("station", "b&2"),
             ("state", "ended"),
+            ("price", "held"),
         ];
         let first = asked(&pairs).unwrap();
         let again = first.pairs(None, None);

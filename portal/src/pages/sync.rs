@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 use store::{
-    Scoped,
+    Scoped, holds,
     lago::{
         events,
         link::{self, Link},
@@ -44,6 +44,7 @@ struct Page {
     last_success: Option<Moment>,
     pending: i64,
     rejected: i64,
+    held: i64,
     runs: Vec<Row>,
     flagged: Vec<Billed>,
     webhooks: Vec<Kept>,
@@ -105,6 +106,7 @@ pub async fn page(State(app): State<AppState>, frame: Frame) -> Result<Response>
         last_success: link.last_success_at.map(|at| Moment::new(at, None)),
         pending: count("pending"),
         rejected: count("rejected"),
+        held: holds::count(&mut db).await?,
         runs: rows.into_iter().map(Row::new).collect(),
         flagged: state::list(&mut db, true, SHOWN).await?,
         webhooks: hooks

@@ -11,6 +11,7 @@ mod events;
 mod harness;
 mod invoices;
 mod legal_entities;
+mod legal_holds;
 mod limits;
 mod look;
 mod mappings;

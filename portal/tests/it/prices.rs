@@ -1,6 +1,6 @@
 //! What sessions cost, in the API and on pages: priced, running, held, of two currencies, and to whom it is shown.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use billing::pricing;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use store::{
     Room, Scope,
     api_keys::KeyScope,
     audit::Actor,
-    ids,
+    holds, ids,
     ingest::{self, Effect, Start, Stop},
     people::Role,
     prices, sessions,
@@ -17,7 +17,10 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{data, harness::Portal};
+use crate::{
+    data,
+    harness::{BOTH, Portal, complains},
+};
 
 /// A tariff at a site, so much per kWh and 19 % tax on it.
 async fn tariff(portal: &Portal, site: Uuid, name: &str, currency: &str) {
@@ -242,7 +245,7 @@ async fn prices_are_for_those_who_may_see_the_session() {
         assert_eq!(newest.len(), 2 * sites);
         let costs = pricing::costs(&mut db, &all, now).await.unwrap();
         assert_eq!(costs.len(), 3 * sites);
-        let held = prices::held(&mut db, None, None, 9).await.unwrap();
+        let held = holds::list(&mut db, None, None, 9).await.unwrap();
         assert_eq!(held.len(), sites);
         let revenue = prices::revenue(&mut db, &sessions::Filter::default())
             .await
@@ -263,4 +266,89 @@ async fn prices_are_for_those_who_may_see_the_session() {
         let released = prices::release(&mut db, id, Actor::System, "seen", now).await;
         assert_eq!(released.unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_person_releases_or_corrects_what_is_held() {
+    let portal = Portal::start().await;
+    let site = portal.site("Harbour").await;
+    tariff(&portal, site, "Quay", "EUR").await;
+    let charged = data::charged(&portal, Some(site), "CP-1", 7).await;
+    let mut held = Vec::new();
+    for number in 8..11 {
+        let flag = Some("transaction-guessed");
+        held.push(session(&portal, site, charged.station_id, number, flag).await);
+    }
+    let running = session(&portal, site, charged.station_id, 20, None).await;
+    price(&portal, &held).await;
+    let who = portal
+        .signed_in("op@example.org", Role::Operator, &[site])
+        .await;
+    let list = who.get("/held").await;
+    assert_eq!(list.status, StatusCode::OK, "{}", list.body);
+    for said in ["transaction guessed", "CP-1 · 2", "2.38 <span"] {
+        assert!(list.body.contains(said), "no {said}: {}", list.body);
+    }
+    let filtered = who.get("/sessions?price=held").await.body;
+    assert!(filtered.contains("3 sessions"), "{filtered}");
+    let report = who.get("/reports?by=site").await.body;
+    assert!(report.contains("&#38;price=held\""), "{report}");
+
+    let path = |id: Uuid, verb: &str| format!("/sessions/{id}/{verb}");
+    let page = who.get(&format!("/sessions/{}", held[0])).await.body;
+    assert!(page.contains("It waits for a person"), "{page}");
+    let without = who.post(&path(held[0], "release"), "release_reason=").await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(without.body.contains("is missing"), "{}", without.body);
+    let released = who
+        .post(&path(held[0], "release"), "release_reason=seen+it")
+        .await;
+    assert_eq!(released.status, StatusCode::SEE_OTHER, "{}", released.body);
+    let twice = who
+        .post(&path(held[0], "release"), "release_reason=seen+it")
+        .await;
+    assert_eq!(twice.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let page = who.get(&format!("/sessions/{}", held[0])).await.body;
+    assert!(page.contains("released: seen it"), "{page}");
+
+    let wrong = "energy=much&correct_reason=read+on+site";
+    let wrong = who.post(&path(held[1], "correct"), wrong).await;
+    assert!(wrong.body.contains("“much” is not kWh"), "{}", wrong.body);
+    let right = "energy=3,5&correct_reason=read+on+site";
+    let right = who.post(&path(held[1], "correct"), right).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER, "{}", right.body);
+    price(&portal, &held).await;
+    let page = who.get(&format!("/sessions/{}", held[1])).await.body;
+    // 3.5 kWh × 0.50 = 1.75, tax 0.33.
+    for said in ["Corrected by hand", "read on site", "2.08<span"] {
+        assert!(page.contains(said), "no {said}: {page}");
+    }
+    let going = who
+        .post(&path(running, "correct"), "energy=1&correct_reason=why+not")
+        .await;
+    assert_eq!(going.status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let key = portal.key(BOTH, &[site]).await;
+    let holds = key.get("/api/v1/holds").await.json();
+    assert_eq!(holds["items"].as_array().unwrap().len(), 1);
+    assert_eq!(holds["items"][0]["session_id"], json!(held[2]));
+    assert_eq!(holds["items"][0]["reasons"], json!(["transaction-guessed"]));
+    let release = format!("/api/v1/sessions/{}/release", held[2]);
+    let empty = key.json(Method::POST, &release, &json!({})).await;
+    complains(&empty, "/reason", "missing");
+    let reason = json!({ "reason": "seen" });
+    let done = key.json(Method::POST, &release, &reason).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    let again = key.json(Method::POST, &release, &reason).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.body);
+    let correct = format!("/api/v1/sessions/{}/correction", held[2]);
+    let much = json!({ "energy_wh": -3, "reason": "seen" });
+    complains(
+        &key.json(Method::POST, &correct, &much).await,
+        "/energy_wh",
+        "-3",
+    );
+    let right = json!({ "energy_wh": 3000, "reason": "seen" });
+    let done = key.json(Method::POST, &correct, &right).await;
+    assert_eq!(done.json()["correction"], 1, "{}", done.body);
 }

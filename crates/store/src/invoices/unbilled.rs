@@ -1,4 +1,4 @@
-//! What may be invoiced: ended sessions at a seller's sites whose newest price is not held and that are on no live
+//! What may be invoiced: sessions that are over at a seller's sites whose newest price is not held and that are on no live
 //! document; and what was invoiced at a price that has changed since.
 
 use chrono::{DateTime, Utc};
@@ -33,7 +33,7 @@ pub struct Billable {
     pub ended_at: DateTime<Utc>,
     /// Wh.
     pub energy_wh: Option<i64>,
-    /// Wh, the meter's reading at the start.
+    /// Wh, the meter's reading at the start; none where a person said what was charged.
     pub register_start_wh: Option<i64>,
     /// Wh, the meter's reading at the stop.
     pub register_stop_wh: Option<i64>,
@@ -71,7 +71,9 @@ pub async fn billable(db: &mut PgConnection, entity: Uuid, which: &Which) -> Res
         Billable,
         r#"select s.id as session_id, p.revision, s.id_token, s.site_id, t.name as site, t.time_zone,
                   coalesce(c.identity, '') as "station!", s.evse as connector, s.started_at, s.ended_at as "ended_at!",
-                  s.energy_wh, x.meter_start_wh as "register_start_wh?", x.meter_stop_wh as "register_stop_wh?",
+                  coalesce(k.energy_wh, s.energy_wh) as energy_wh,
+                  case when k.energy_wh is null then x.meter_start_wh end as register_start_wh,
+                  case when k.energy_wh is null then x.meter_stop_wh end as register_stop_wh,
                   array(select encode(v.sha256, 'hex') from signed_meter_values v
                         where v.transaction_id = s.id and v.station_id = s.station_id order by v.at, v.sha256) as "signed!",
                   p.currency, coalesce((v.content->>'prices_include_tax')::boolean, false) as "prices_include_tax!", p.lines
@@ -81,7 +83,9 @@ pub async fn billable(db: &mut PgConnection, entity: Uuid, which: &Which) -> Res
            join tariff_versions v on v.id = p.tariff_version_id
            left join stations c on c.id = s.station_id
            left join transactions x on x.id = s.id
-           where s.state = 'ended' and p.state = 'priced' and s.ended_at is not null
+           left join lateral (select c.energy_wh from session_corrections c where c.session_id = s.id
+                              order by c.revision desc limit 1) k on true
+           where s.state <> 'active' and p.state = 'priced' and s.ended_at is not null
              and s.ended_at >= coalesce($2::timestamptz, '-infinity') and s.ended_at < coalesce($3::timestamptz, 'infinity')
              and ($4::uuid[] is null or s.id = any ($4))
              and not exists (select from invoiced_sessions i where i.session_id = s.id)

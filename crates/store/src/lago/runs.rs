@@ -43,6 +43,8 @@ pub struct Tally {
     pub sessions: i32,
     /// Open sessions on nobody's account.
     pub unmapped: i32,
+    /// Sessions whose usage waits for a person.
+    pub held: i32,
     /// Events made.
     pub created: i32,
     /// Events that Lago took now.
@@ -74,6 +76,8 @@ pub struct Run {
     pub sessions: i32,
     /// Open sessions on nobody's account.
     pub unmapped: i32,
+    /// Sessions whose usage waits for a person.
+    pub held: i32,
     /// Events made.
     pub events_created: i32,
     /// Events that Lago took.
@@ -152,7 +156,8 @@ pub async fn finish(
 ) -> Result<()> {
     sqlx::query!(
         "update sync_runs set completed_at = $2, status = case when cardinality($9::text[]) = 0 then 'completed' else 'failed' end,
-           sessions = $3, unmapped = $4, events_created = $5, events_sent = $6, duplicates = $7, rejected = $8, errors = $9
+           sessions = $3, unmapped = $4, events_created = $5, events_sent = $6, duplicates = $7, rejected = $8, errors = $9,
+           held = $10
          where id = $1",
         run,
         now,
@@ -162,7 +167,8 @@ pub async fn finish(
         tally.sent,
         tally.duplicates,
         tally.rejected,
-        &tally.errors
+        &tally.errors,
+        tally.held
     )
     .execute(db)
     .await?;
@@ -185,7 +191,7 @@ pub async fn abandon(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
 pub async fn recent(db: &mut PgConnection, limit: i64) -> Result<Vec<Run>> {
     Ok(sqlx::query_as!(
         Run,
-        "select id, cause, replay_of, started_at, completed_at, status, sessions, unmapped, events_created, events_sent,
+        "select id, cause, replay_of, started_at, completed_at, status, sessions, unmapped, held, events_created, events_sent,
                 duplicates, rejected, errors
          from sync_runs order by started_at desc, id desc limit $1",
         limit
@@ -198,7 +204,7 @@ pub async fn recent(db: &mut PgConnection, limit: i64) -> Result<Vec<Run>> {
 pub async fn get(db: &mut PgConnection, id: i64) -> Result<Option<Run>> {
     Ok(sqlx::query_as!(
         Run,
-        "select id, cause, replay_of, started_at, completed_at, status, sessions, unmapped, events_created, events_sent,
+        "select id, cause, replay_of, started_at, completed_at, status, sessions, unmapped, held, events_created, events_sent,
                 duplicates, rejected, errors
          from sync_runs where id = $1",
         id

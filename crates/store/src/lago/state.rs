@@ -10,6 +10,8 @@ use crate::{Result, Scoped};
 
 /// The register went back while the session charged: nothing is billed until a person has looked.
 pub const METER_ROLLBACK: &str = "meter-rollback";
+/// What the engine calls the same: who has looked at the one has looked at the others.
+const RAN_BACK: [&str; 2] = ["meter-ran-backwards", "stop-below-sample"];
 /// The stop says less than what is billed already.
 pub const OVER_BILLED: &str = "over-billed";
 /// An event of this very usage exists already.
@@ -46,6 +48,10 @@ pub struct Open {
     pub billed_at: Option<DateTime<Utc>>,
     /// What a person should look at.
     pub flags: Vec<String>,
+    /// Why its usage waits, as the last run found.
+    pub held: Vec<String>,
+    /// For what a person has said that it need not wait.
+    pub let_go: Vec<String>,
 }
 
 /// What becomes of a session's state.
@@ -127,8 +133,8 @@ fn first_id_of(at: DateTime<Utc>) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
-/// Opens finished sessions again whose stop, received since, says more than what is billed; flags those where it says
-/// less. Answers how many were opened.
+/// Opens finished sessions again whose stop, received since, or a person's correction, made since, says more than what is
+/// billed; flags those where it says less. Answers how many were opened.
 pub async fn reopen(
     db: &mut PgConnection,
     since: Option<DateTime<Utc>>,
@@ -136,8 +142,9 @@ pub async fn reopen(
 ) -> Result<u64> {
     sqlx::query!(
         "update lago_sync_state s set flags = array_append(s.flags, $3), updated_at = $2
-         from transactions x
-         where x.id = s.session_id and s.finalised and x.stop_received_at >= coalesce($1::timestamptz, '-infinity')
+         from metered_transactions x
+         where x.id = s.session_id and s.finalised
+           and greatest(x.stop_received_at, x.corrected_at) >= coalesce($1::timestamptz, '-infinity')
            and x.meter_stop_wh < s.billed_wh and $3 <> all (s.flags)",
         since,
         now,
@@ -147,8 +154,9 @@ pub async fn reopen(
     .await?;
     let opened = sqlx::query!(
         "update lago_sync_state s set finalised = false, updated_at = $2
-         from transactions x
-         where x.id = s.session_id and s.finalised and x.stop_received_at >= coalesce($1::timestamptz, '-infinity')
+         from metered_transactions x
+         where x.id = s.session_id and s.finalised
+           and greatest(x.stop_received_at, x.corrected_at) >= coalesce($1::timestamptz, '-infinity')
            and x.meter_stop_wh > coalesce(s.billed_wh, x.meter_start_wh)",
         since,
         now
@@ -180,11 +188,13 @@ pub async fn open(
 ) -> Result<Vec<Open>> {
     Ok(sqlx::query_as!(
         Open,
-        r#"select s.session_id, s.site_id, s.id_token, coalesce(st.identity, '') as "station!", x.connector,
-                  x.started_at, x.meter_start_wh, x.stopped_at, x.meter_stop_wh,
-                  m.energy_wh as "sample_wh?", m.at as "sample_at?", s.billed_wh, s.billed_at, s.flags
+        r#"select s.session_id, s.site_id, s.id_token, coalesce(st.identity, '') as "station!",
+                  x.connector as "connector!",
+                  x.started_at as "started_at!", x.meter_start_wh as "meter_start_wh!", x.stopped_at, x.meter_stop_wh,
+                  m.energy_wh as "sample_wh?", m.at as "sample_at?", s.billed_wh, s.billed_at, s.flags,
+                  s.held, s.let_go
            from lago_sync_state s
-           join transactions x on x.id = s.session_id
+           join metered_transactions x on x.id = s.session_id
            left join stations st on st.id = x.station_id
            left join lateral (
              select m.energy_wh, m.at from meter_values m
@@ -199,6 +209,28 @@ pub async fn open(
     )
     .fetch_all(db)
     .await?)
+}
+
+/// Says why sessions' usage waits, or with no reason that it does not; what is as before is not written.
+pub async fn hold(
+    db: &mut PgConnection,
+    holds: &[(Uuid, Vec<String>)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let ids: Vec<Uuid> = holds.iter().map(|(id, _)| *id).collect();
+    // Reasons are words without commas.
+    let reasons: Vec<String> = holds.iter().map(|(_, why)| why.join(",")).collect();
+    sqlx::query!(
+        "update lago_sync_state s set held = string_to_array(h.reasons, ','), updated_at = $3
+         from unnest($1::uuid[], $2::text[]) as h (session_id, reasons)
+         where s.session_id = h.session_id and s.held <> string_to_array(h.reasons, ',')",
+        &ids,
+        &reasons,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Puts events into the outbox and moves the states that count them, in one transaction. An event that exists already
@@ -348,6 +380,8 @@ pub async fn list(db: &mut Scoped<'_>, flagged: bool, limit: i64) -> Result<Vec<
 pub async fn resolve(db: &mut Scoped<'_>, session: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let resolved = sqlx::query!(
         "update lago_sync_state s set flags = '{}', updated_at = $2,
+           let_go = case when $3 = any (s.flags)
+             then array(select distinct r from unnest(s.let_go || s.held || $4) r) else s.let_go end,
            billed_wh = case when s.finalised then s.billed_wh else coalesce(
              (select m.energy_wh from meter_values m join transactions x on x.id = s.session_id
               where m.station_id = x.station_id and m.transaction_id = x.id and m.energy_wh is not null
@@ -355,7 +389,9 @@ pub async fn resolve(db: &mut Scoped<'_>, session: Uuid, now: DateTime<Utc>) -> 
               order by m.at desc limit 1), s.billed_wh) end
          where s.session_id = $1",
         session,
-        now
+        now,
+        METER_ROLLBACK,
+        &RAN_BACK.map(str::to_owned) as &[String]
     )
     .execute(&mut **db)
     .await?;
