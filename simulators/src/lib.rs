@@ -16,11 +16,12 @@ pub mod smtp;
 pub mod socket;
 pub mod station;
 pub mod swarm;
+pub mod tools;
 pub mod trace;
 
 pub use clock::Speed;
 /// What happens inside a charge point.
-pub use evse_core::Event;
+pub use evse_core::{Event, Key, Utc};
 pub use history::{Driver, History, PastFault, PastSession, Sample, Site, StationFacts, history};
 pub use physics::{Supply, Vehicle, vehicle};
 pub use station::{Controls, Options, Session, Station, StationEvent, Until};

@@ -1,4 +1,4 @@
-//! The command line of the simulators: `evsim run`, `evsim swarm`, `evsim floor`, `evsim lago`.
+//! The command line of the simulators: `evsim run`, `repl`, `serve`, `swarm`, `analyze`, `replay`, `floor`, `lago`.
 //! Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -14,6 +14,7 @@ use simulators::{
     quirks,
     run::{self, Log, Outcome, Plan},
     swarm::{self, NameFormat, Workload},
+    tools::{StationArgs, analyze, repl, replay, serve},
 };
 
 const FAILED: u8 = 1;
@@ -34,6 +35,7 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --sessions 2 --speed max --trace out.jsonl
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --fault drop=0.01,delay=200ms,duplicate=0.05
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --quirks comma-decimals,repeated-start
+  evsim repl  --url ws://127.0.0.1:9000/ocpp --id CP001
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
   evsim floor --listen 127.0.0.1:9010
   evsim lago  --listen 127.0.0.1:3000
@@ -44,6 +46,14 @@ Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set
 enum Command {
     /// One station: boots, charges vehicle after vehicle, reconnects, answers the server's requests.
     Run(Box<RunArgs>),
+    /// One station driven by lines, of a person or of a pipe.
+    Repl(ReplArgs),
+    /// One station driven by HTTP on this machine, its events as a stream.
+    Serve(ServeArgs),
+    /// What a trace holds: counts, latencies and errors by action.
+    Analyze(analyze::Args),
+    /// Says again what a station said in a trace, and compares the answers.
+    Replay(replay::Args),
     /// Many stations as a load; prints one JSON line per workload.
     Swarm(Box<SwarmArgs>),
     /// Lists the quirks that --quirks knows: name, row of docs/ocpp-quirks.md, what it does.
@@ -172,6 +182,38 @@ struct SwarmArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  evsim repl --id CP001
+  printf 'plug 1 leaf 40\nswipe 1 04A2B91C\nwait start\nstatus\nunplug 1\nwait stop\n' | evsim repl --id CP001
+
+Lines: plug, unplug, swipe, stop, fault, offline, online, crash, reboot, send, data, status, wait, sleep, help, quit.
+Exit codes: 0 every line was done, 1 one was not, 2 no connection.")]
+struct ReplArgs {
+    #[command(flatten)]
+    station: StationArgs,
+    /// How frames and events are written between the answers.
+    #[arg(long, default_value = "pretty")]
+    log: Log,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  evsim serve --id CP001
+  curl http://127.0.0.1:9700/v1/status
+  curl -d '{\"connector\":1,\"vehicle\":\"leaf\",\"soc\":40}' http://127.0.0.1:9700/v1/plug
+  curl -d '{\"connector\":1,\"idTag\":\"04A2B91C\"}' http://127.0.0.1:9700/v1/swipe
+  curl -N http://127.0.0.1:9700/v1/events
+
+GET /v1/verbs lists what can be posted. Only names of this machine are answered.")]
+struct ServeArgs {
+    #[command(flatten)]
+    station: StationArgs,
+    /// Address to listen on; only this machine's.
+    #[arg(long, default_value = "127.0.0.1:9700")]
+    listen: SocketAddr,
+}
+
+#[derive(Args)]
 struct FloorArgs {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:9010")]
@@ -249,6 +291,13 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(args) => run_station(*args),
+        Command::Repl(args) => run_repl(args),
+        Command::Serve(args) => run_serve(args),
+        Command::Analyze(args) => analyze::analyze(&args).map(|report| {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }),
+        Command::Replay(args) => run_replay(&args),
         Command::Swarm(args) => run_swarm(*args),
         Command::Quirks => {
             for quirk in quirks::TABLE {
@@ -310,6 +359,51 @@ fn run_station(args: RunArgs) -> anyhow::Result<ExitCode> {
             eprintln!("evsim: {why}");
             ExitCode::from(NO_SETUP)
         }
+    })
+}
+
+fn single_thread() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn run_repl(args: ReplArgs) -> anyhow::Result<ExitCode> {
+    let input = std::io::BufReader::new(std::io::stdin());
+    let ended = single_thread()?.block_on(repl::repl(args.station.options(), input, args.log))?;
+    Ok(match ended {
+        repl::Ended::Well => ExitCode::SUCCESS,
+        repl::Ended::Badly => ExitCode::from(FAILED),
+        repl::Ended::NotLetIn => ExitCode::from(NO_SETUP),
+    })
+}
+
+fn run_serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    single_thread()?.block_on(async {
+        let listener = serve::listen(args.listen).await?;
+        println!("serve: http://{}/v1/status", listener.local_addr()?);
+        tokio::select! {
+            served = serve::serve(listener, args.station.options()) => served?,
+            signal = tokio::signal::ctrl_c() => signal.context("waiting for an interrupt")?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn run_replay(args: &replay::Args) -> anyhow::Result<ExitCode> {
+    let replayed = single_thread()?.block_on(replay::replay(args))?;
+    for difference in &replayed.differences {
+        println!("{difference}");
+    }
+    println!(
+        "{} messages said again, {} answered otherwise",
+        replayed.calls,
+        replayed.differences.len()
+    );
+    Ok(if replayed.differences.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
     })
 }
 

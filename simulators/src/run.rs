@@ -55,10 +55,7 @@ pub async fn run(options: Options, plan: Plan) -> anyhow::Result<Outcome> {
     let mut runner = Runner {
         rng: StdRng::seed_from_u64(options.seed),
         connectors: options.connectors,
-        log: Logger {
-            mode: plan.log,
-            tracer: Tracer::default(),
-        },
+        log: Logger::new(plan.log),
         plan,
         begun: 0,
         over: 0,
@@ -78,7 +75,7 @@ pub async fn run(options: Options, plan: Plan) -> anyhow::Result<Outcome> {
     station.shutdown().await;
     if !matches!(outcome, Outcome::NotConnected(_)) {
         let totals = format!("{} sessions, {} Wh", runner.over, runner.energy_wh);
-        runner.log.line(&totals, "summary");
+        println!("{}", runner.log.line(&totals, "summary"));
     }
     Ok(outcome)
 }
@@ -118,7 +115,9 @@ impl Runner {
             let Some(event) = event else {
                 return Outcome::Failed("the station stopped by itself".to_owned());
             };
-            self.log.event(&event);
+            if let Some(line) = self.log.event(&event) {
+                println!("{line}");
+            }
             let never_in = !self.connected;
             match event {
                 StationEvent::ConnectFailed(problem) if never_in => {
@@ -192,81 +191,98 @@ impl Runner {
     }
 }
 
-struct Logger {
+/// Tells events as lines.
+pub(crate) struct Logger {
     mode: Log,
     tracer: Tracer,
 }
 
 impl Logger {
-    fn line(&self, text: &str, kind: &str) {
-        match self.mode {
-            Log::Json => println!("{}", json!({ "event": kind, "text": text })),
-            Log::Pretty => println!("{text}"),
+    pub(crate) fn new(mode: Log) -> Self {
+        Self {
+            mode,
+            tracer: Tracer::default(),
         }
     }
 
-    fn event(&mut self, event: &StationEvent) {
-        match event {
-            StationEvent::Frame(at, direction, text) => match self.mode {
-                Log::Json => println!("{}", self.tracer.line(*at, *direction, text)),
-                Log::Pretty => println!("{} {} {text}", clock_of(*at), arrow(*direction)),
-            },
-            StationEvent::Connected => self.line("connected", "connected"),
-            StationEvent::Disconnected => self.line(
-                "disconnected; the station reconnects by itself",
-                "disconnected",
-            ),
-            StationEvent::ConnectFailed(problem) => {
-                self.line(&problem.to_string(), "connect_failed")
-            }
-            StationEvent::Rebooted => self.line("rebooted", "rebooted"),
-            StationEvent::TraceFailed(problem) => self.line(&problem.to_string(), "trace_failed"),
-            StationEvent::SessionOver {
-                connector,
-                energy_wh: Some(energy),
-            } => {
-                self.line(
-                    &format!("connector {connector}: the vehicle leaves with {energy} Wh"),
-                    "session_over",
-                );
-            }
-            StationEvent::SessionOver {
-                connector,
-                energy_wh: None,
-            } => {
-                self.line(
-                    &format!("connector {connector}: the vehicle leaves, refused"),
-                    "session_refused",
-                );
-            }
-            StationEvent::Core(Event::Authorized { id_tag, status, .. })
-                if *status != TagStatus::Accepted =>
-            {
-                self.line(&format!("tag {id_tag} is {}", status.as_str()), "refused");
-            }
-            StationEvent::Core(Event::Refused {
-                action,
-                code,
-                description,
-            }) => {
-                self.line(
-                    &format!("{action} was answered {code}: {description}"),
-                    "call_error",
-                );
-            }
-            StationEvent::Core(Event::Unanswered(action)) => {
-                self.line(&format!("{action} was not answered"), "unanswered")
-            }
-            StationEvent::Core(Event::GaveUp(action)) => {
-                self.line(&format!("{action} was given up"), "gave_up")
-            }
-            StationEvent::Core(Event::Unexpected(text)) => {
-                self.line(&format!("unexpected: {text}"), "unexpected")
-            }
-            // The frames tell the rest already.
-            StationEvent::Core(_) => {}
+    fn line(&self, text: &str, kind: &str) -> String {
+        match self.mode {
+            Log::Json => json!({ "event": kind, "text": text }).to_string(),
+            Log::Pretty => text.to_owned(),
         }
     }
+
+    /// The line of an event, where there is anything to say of it.
+    pub(crate) fn event(&mut self, event: &StationEvent) -> Option<String> {
+        if let StationEvent::Frame(at, direction, text) = event {
+            return Some(match self.mode {
+                Log::Json => self.tracer.line(*at, *direction, text),
+                Log::Pretty => format!("{} {} {text}", clock_of(*at), arrow(*direction)),
+            });
+        }
+        let (text, kind) = told(event)?;
+        Some(self.line(&text, kind))
+    }
+}
+
+/// What to say of an event that is no frame, and its kind.
+fn told(event: &StationEvent) -> Option<(String, &'static str)> {
+    Some(match event {
+        StationEvent::Connected => ("connected".to_owned(), "connected"),
+        StationEvent::Disconnected => (
+            "disconnected; the station reconnects by itself".to_owned(),
+            "disconnected",
+        ),
+        StationEvent::ConnectFailed(problem) => (problem.to_string(), "connect_failed"),
+        StationEvent::Rebooted => ("rebooted".to_owned(), "rebooted"),
+        StationEvent::WorkFailed(problem) => (problem.clone(), "work_failed"),
+        StationEvent::Password => ("the server set another password".to_owned(), "password"),
+        StationEvent::Certificate { .. } => (
+            "the server signed the station's certificate".to_owned(),
+            "certificate",
+        ),
+        StationEvent::SecurityProfile(profile) => {
+            (format!("security profile {profile}"), "security_profile")
+        }
+        StationEvent::TraceFailed(problem) => (problem.to_string(), "trace_failed"),
+        StationEvent::SessionOver {
+            connector,
+            energy_wh: Some(energy),
+        } => (
+            format!("connector {connector}: the vehicle leaves with {energy} Wh"),
+            "session_over",
+        ),
+        StationEvent::SessionOver {
+            connector,
+            energy_wh: None,
+        } => (
+            format!("connector {connector}: the vehicle leaves, refused"),
+            "session_refused",
+        ),
+        StationEvent::Core(event) => return told_of_core(event),
+        StationEvent::Frame(..) => return None,
+    })
+}
+
+/// The frames tell the most already.
+fn told_of_core(event: &Event) -> Option<(String, &'static str)> {
+    Some(match event {
+        Event::Authorized { id_tag, status, .. } if *status != TagStatus::Accepted => {
+            (format!("tag {id_tag} is {}", status.as_str()), "refused")
+        }
+        Event::Refused {
+            action,
+            code,
+            description,
+        } => (
+            format!("{action} was answered {code}: {description}"),
+            "call_error",
+        ),
+        Event::Unanswered(action) => (format!("{action} was not answered"), "unanswered"),
+        Event::GaveUp(action) => (format!("{action} was given up"), "gave_up"),
+        Event::Unexpected(text) => (format!("unexpected: {text}"), "unexpected"),
+        _ => return None,
+    })
 }
 
 fn clock_of(at: Utc) -> String {

@@ -49,7 +49,7 @@ impl ChargePoint {
         let Some(entry) = self.outbox.get_mut(seq) else {
             return Ok(());
         };
-        self.dirty |= entry.request.durable();
+        self.dirty |= entry.request.kept();
         match entry.request.clone() {
             Request::Boot => self.booted(read(payload)?, now, out),
             Request::Heartbeat => {
@@ -84,7 +84,8 @@ impl ChargePoint {
                 });
             }
             Request::Meter { .. } => out.event(Event::MeterAcknowledged),
-            Request::Status { .. } | Request::DataTransfer { .. } => {}
+            // The answers to all other messages say nothing.
+            _ => {}
         }
         Ok(())
     }
@@ -193,7 +194,7 @@ impl ChargePoint {
         let Some(Entry { request, .. }) = self.outbox.remove(seq) else {
             return;
         };
-        self.dirty |= request.durable();
+        self.dirty |= request.kept();
         match request {
             Request::Boot => self.boot_due = Some(now.after(DEFAULT_BOOT_INTERVAL * 1000)),
             Request::Authorize {

@@ -17,6 +17,7 @@ use crate::{
             ErrorCode, GetConfiguration, Reason, RemoteStartTransaction, RemoteStopTransaction,
             Reset, ResetType, Status, TriggerMessage, UnlockConnector,
         },
+        security::SecurityEvent,
         smart,
     },
     outbox::{Purpose, Request},
@@ -35,10 +36,11 @@ impl ChargePoint {
         payload: &str,
         now: Millis,
         out: &mut Outputs,
-    ) -> String {
-        let answer = self.act(action, payload, now, out);
+    ) -> Option<String> {
+        let answer = self.act(id, action, payload, now, out);
         let (text, shown) = match answer {
-            Ok(payload) => (frame::result(id, &payload), payload),
+            Ok(None) => return None,
+            Ok(Some(payload)) => (frame::result(id, &payload), payload),
             Err(Refusal(code, description)) => (
                 frame::error(id, code, &description),
                 format!("{code}: {description}"),
@@ -48,10 +50,35 @@ impl ChargePoint {
             action: action.to_string(),
             answer: shown,
         });
-        text
+        Some(text)
     }
 
-    fn act(&mut self, action: &str, payload: &str, now: Millis, out: &mut Outputs) -> Answer {
+    /// The answer, or `None` if it comes later.
+    fn act(
+        &mut self,
+        id: &str,
+        action: &str,
+        payload: &str,
+        now: Millis,
+        out: &mut Outputs,
+    ) -> Result<Option<String>, Refusal> {
+        match action {
+            "SignedUpdateFirmware" => self.signed_update_firmware(id, payload, out),
+            "InstallCertificate"
+            | "GetInstalledCertificateIds"
+            | "DeleteCertificate"
+            | "CertificateSigned" => self.certificate_call(id, action, payload, out),
+            _ => self.act_at_once(action, payload, now, out).map(Some),
+        }
+    }
+
+    fn act_at_once(
+        &mut self,
+        action: &str,
+        payload: &str,
+        now: Millis,
+        out: &mut Outputs,
+    ) -> Answer {
         match action {
             "RemoteStartTransaction" => self.remote_start(&read(payload)?, now, out),
             "RemoteStopTransaction" => self.remote_stop(&read(payload)?, now, out),
@@ -60,10 +87,11 @@ impl ChargePoint {
             "TriggerMessage" => self.trigger(&read(payload)?, now),
             "ChangeConfiguration" => {
                 let request: ChangeConfiguration<'_> = read(payload)?;
+                let changed = self
+                    .change_security(&request.key, &request.value, now, out)
+                    .unwrap_or_else(|| self.config.change(&request.key, &request.value));
                 self.dirty = true;
-                Ok(status(
-                    self.config.change(&request.key, &request.value).as_str(),
-                ))
+                Ok(status(changed.as_str()))
             }
             "GetConfiguration" => {
                 let request: GetConfiguration = read(payload)?;
@@ -82,6 +110,16 @@ impl ChargePoint {
             "SetChargingProfile" | "ClearChargingProfile" | "GetCompositeSchedule" => {
                 self.smart_call(action, payload, now)
             }
+            "UpdateFirmware" => {
+                self.must_have("FirmwareManagement")?;
+                self.update_firmware(payload, out)
+            }
+            "GetDiagnostics" => {
+                self.must_have("FirmwareManagement")?;
+                self.get_diagnostics(payload, now, out)
+            }
+            "GetLog" => self.get_log(payload, now, out),
+            "ExtendedTriggerMessage" => self.extended_trigger(payload, now, out),
             _ => Err(Refusal::not_implemented(action)),
         }
     }
@@ -115,7 +153,7 @@ impl ChargePoint {
             .filter(usable)
             .find(|i| self.connectors[*i].plugged);
         let chosen = plugged.or_else(|| wanted.iter().copied().find(usable));
-        let able = self.accepted() && bearable;
+        let able = self.accepted() && bearable && !self.updating;
         let (Some(index), true, None) = (chosen, able, self.reset) else {
             return Ok(status("Rejected"));
         };
@@ -175,6 +213,9 @@ impl ChargePoint {
             self.stop(index, reason, None, now, out);
         }
         self.reset = Some((kind, now));
+        if self.settings.security_events {
+            self.security_event(SecurityEvent::Reset, None, now, out);
+        }
         Ok(status("Accepted"))
     }
 
@@ -186,7 +227,7 @@ impl ChargePoint {
         Ok(status("Unlocked"))
     }
 
-    fn trigger(&mut self, request: &TriggerMessage<'_>, now: Millis) -> Answer {
+    pub(crate) fn trigger(&mut self, request: &TriggerMessage<'_>, now: Millis) -> Answer {
         let connectors: Vec<usize> = match request.connector_id {
             None | Some(0) => (0..self.connectors.len()).collect(),
             Some(connector) => match self.at(connector) {
@@ -197,6 +238,14 @@ impl ChargePoint {
         match &*request.requested_message {
             "BootNotification" => self.outbox.push(Request::Boot, true),
             "Heartbeat" => self.outbox.push(Request::Heartbeat, true),
+            "DiagnosticsStatusNotification" => {
+                let told = self.upload_now(false);
+                self.outbox.push(told, true);
+            }
+            "FirmwareStatusNotification" => {
+                let told = self.firmware_now(false);
+                self.outbox.push(told, true);
+            }
             "MeterValues" => {
                 for index in connectors {
                     self.meter(index, Context::Trigger, now, true);

@@ -290,8 +290,16 @@ impl ChargePoint {
         self.dirty = true;
     }
 
+    /// Brings everything to rest.
+    pub(crate) fn settle_all(&mut self, now: Millis, out: &mut Outputs) {
+        self.settle_station(now, out);
+        for index in 0..self.connectors.len() {
+            self.settle(index, now, out);
+        }
+    }
+
     pub(crate) fn station_status(&self) -> Status {
-        if self.operative {
+        if self.operative && !self.updating {
             Status::Available
         } else {
             Status::Unavailable
@@ -320,6 +328,7 @@ impl ChargePoint {
 
     /// Brings a connector to rest: starts what may start, and tells relay and server what is new.
     pub(crate) fn settle(&mut self, index: usize, now: Millis, out: &mut Outputs) {
+        self.connectors[index].updating = self.updating;
         if self.connectors[index].can_start() && self.reset.is_none() {
             self.start(index, now, out);
         }

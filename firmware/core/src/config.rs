@@ -32,10 +32,14 @@ macro_rules! keys {
 }
 
 keys! {
+    AdditionalRootCertificateCheck: Bool ro = "false",
     AllowOfflineTxForUnknownId: Bool rw = "false",
     AuthorizationCacheEnabled: Bool rw = "true",
+    AuthorizationKey: List rw = "",
     AuthorizeRemoteTxRequests: Bool rw = "false",
     BlinkRepeat: Number rw = "3",
+    CertificateSignedMaxChainSize: Number ro = "10000",
+    CertificateStoreMaxLength: Number ro = "16",
     ChargeProfileMaxStackLevel: Number ro = "9",
     ChargingScheduleAllowedChargingRateUnit: List ro = "Current,Power",
     ChargingScheduleMaxPeriods: Number ro = "48",
@@ -44,6 +48,7 @@ keys! {
     ConnectorPhaseRotation: List rw = "NotApplicable",
     ConnectorPhaseRotationMaxLength: Number ro = "17",
     ConnectorSwitch3to1PhaseSupported: Bool ro = "false",
+    CpoName: List rw = "",
     GetConfigurationMaxKeys: Number ro = "80",
     HeartbeatInterval: Number rw = "300",
     LightIntensity: Percent rw = "80",
@@ -62,6 +67,7 @@ keys! {
     NumberOfConnectors: Number ro = "1",
     ReserveConnectorZeroSupported: Bool ro = "true",
     ResetRetries: Number rw = "0",
+    SecurityProfile: Number rw = "0",
     SendLocalListMaxLength: Number ro = "250",
     StopTransactionOnEVSideDisconnect: Bool rw = "true",
     StopTransactionOnInvalidId: Bool rw = "true",
@@ -69,8 +75,9 @@ keys! {
     StopTxnAlignedDataMaxLength: Number ro = "7",
     StopTxnSampledData: List rw = "",
     StopTxnSampledDataMaxLength: Number ro = "7",
-    SupportedFeatureProfiles: List ro = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
+    SupportedFeatureProfiles: List ro = "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
     SupportedFeatureProfilesMaxLength: Number ro = "6",
+    SupportedFileTransferProtocols: List ro = "HTTP,HTTPS",
     TransactionMessageAttempts: Number rw = "3",
     TransactionMessageRetryInterval: Number rw = "60",
     UnlockConnectorOnEVSideDisconnect: Bool rw = "true",
@@ -111,6 +118,10 @@ impl Configuration {
 
     pub(crate) fn put(&mut self, key: Key, value: String) {
         self.values[key as usize] = value;
+    }
+
+    pub(crate) fn text(&self, key: Key) -> &str {
+        &self.values[key as usize]
     }
 
     pub(crate) fn flag(&self, key: Key) -> bool {
@@ -179,7 +190,7 @@ impl Configuration {
         let pair = |index: usize| KeyValue {
             key: KEYS[index].1,
             readonly: KEYS[index].3,
-            value: &self.values[index],
+            value: (KEYS[index].0 != Key::AuthorizationKey).then_some(&*self.values[index]),
         };
         if wanted.is_empty() {
             let all = (0..KEYS.len()).map(pair).collect();

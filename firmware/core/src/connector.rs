@@ -119,6 +119,8 @@ pub(crate) struct Connector {
     pub(crate) finishing: bool,
     pub(crate) reading: Reading,
     pub(crate) relay: bool,
+    /// Firmware is about to be installed.
+    pub(crate) updating: bool,
     /// Somebody reserved it.
     pub(crate) reserved: bool,
     /// The limits leave too little to charge with.
@@ -145,6 +147,7 @@ impl Connector {
             finishing: false,
             reading: Reading::default(),
             relay: false,
+            updating: false,
             reserved: false,
             paused: false,
             offer: None,
@@ -174,7 +177,7 @@ impl Connector {
             Some(_) if self.suspended() => Status::SuspendedEvse,
             Some(_) if !self.vehicle_ready => Status::SuspendedEv,
             Some(_) => Status::Charging,
-            None if !self.operative => Status::Unavailable,
+            None if !self.operative || self.updating => Status::Unavailable,
             None if self.finishing => Status::Finishing,
             None if self.right.is_some() => Status::Preparing,
             None if self.reserved => Status::Reserved,
@@ -195,6 +198,7 @@ impl Connector {
     pub(crate) fn can_start(&self) -> bool {
         self.plugged
             && self.operative
+            && !self.updating
             && !self.finishing
             && self.transaction.is_none()
             && self.right.is_some()

@@ -4,9 +4,13 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     connector::Reading,
-    ocpp::msg16::{ErrorCode, Reason, Registration, Status, TagStatus},
+    ocpp::{
+        msg16::{ErrorCode, Reason, Registration, Status, TagStatus},
+        security::SecurityEvent,
+    },
     smart::Offer,
     time::Millis,
+    work::{Done, Work},
 };
 
 /// One thing that happened to the charge point. Connectors count from 1.
@@ -39,6 +43,10 @@ pub enum Input<'a> {
     VehicleReady(u32, bool),
     /// A fault appeared (`NoError`: it went away).
     Fault(u32, ErrorCode),
+    /// What came of the work of a number.
+    Done(u32, Done<'a>),
+    /// Something that the security log and the server must hear of.
+    SecurityEvent(SecurityEvent, Option<&'a str>),
     /// Send a DataTransfer.
     DataTransfer {
         /// Whose extension.
@@ -72,6 +80,14 @@ pub enum Output {
     Relay(u32, bool),
     /// Offer so much to the vehicle at a connector from now on.
     Offer(u32, Offer),
+    /// Do this, and give an [`Input::Done`] of the number.
+    Work(u32, Work),
+    /// The work of this number is not needed any more.
+    CallOff(u32),
+    /// From now on this is the password.
+    Password(Vec<u8>),
+    /// From now on connect by this security profile.
+    SecurityProfile(u8),
     /// [`crate::ChargePoint::journal`] has changed: store it before going on.
     Persist,
     /// Reboot: make a new charge point from the journal.
@@ -152,6 +168,8 @@ pub enum Event {
     GaveUp(&'static str),
     /// A frame that is none, or an answer to nothing asked.
     Unexpected(String),
+    /// Something that belongs into the security log.
+    Security(SecurityEvent),
     /// The server asked for something.
     Asked {
         /// Its message.

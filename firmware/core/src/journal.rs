@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::AuthCache,
+    firmware::Job,
     local_list::LocalList,
     ocpp::smart::Purpose,
     outbox::Entry,
@@ -32,6 +33,9 @@ pub struct Journal {
     pub(crate) local_list: LocalList,
     pub(crate) reservations: Vec<Reservation>,
     pub(crate) profiles: Vec<Installed>,
+    pub(crate) firmware: Option<Job>,
+    /// The version of the firmware that runs, once another was installed.
+    pub(crate) version: Option<String>,
 }
 
 /// A transaction that was running when the journal was written.
@@ -59,7 +63,7 @@ impl ChargePoint {
         Journal {
             boots: self.boots,
             next_local: self.next_local,
-            queue: self.outbox.durable().cloned().collect(),
+            queue: self.outbox.kept().cloned().collect(),
             open: open.collect(),
             known: self.known.clone(),
             config: self.config.changed(),
@@ -68,6 +72,8 @@ impl ChargePoint {
             local_list: self.local_list.clone(),
             reservations: self.reservations.clone(),
             profiles: self.lasting_profiles(),
+            firmware: self.firmware.clone(),
+            version: self.version.clone(),
         }
     }
 

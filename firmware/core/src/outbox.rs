@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     connector::{Reading, Sample},
-    ocpp::msg16::{Context, ErrorCode, Reason, Status},
+    ocpp::{
+        firmware::{FirmwareStatus, UploadStatus},
+        msg16::{Context, ErrorCode, Reason, Status},
+        security::SecurityEvent,
+    },
     time::{Millis, Stamp},
 };
 
@@ -59,6 +63,26 @@ pub(crate) enum Request {
         message: Option<String>,
         data: Option<String>,
     },
+    Firmware {
+        status: FirmwareStatus,
+        request: Option<i64>,
+        signed: bool,
+    },
+    Diagnostics {
+        status: UploadStatus,
+    },
+    Log {
+        status: UploadStatus,
+        request: Option<i64>,
+    },
+    Security {
+        kind: SecurityEvent,
+        at: Stamp,
+        info: Option<String>,
+    },
+    SignCertificate {
+        csr: String,
+    },
 }
 
 /// What an Authorize is asked for.
@@ -80,7 +104,25 @@ impl Request {
             Self::Meter { .. } => "MeterValues",
             Self::Stop { .. } => "StopTransaction",
             Self::DataTransfer { .. } => "DataTransfer",
+            Self::Firmware { signed: false, .. } => "FirmwareStatusNotification",
+            Self::Firmware { signed: true, .. } => "SignedFirmwareStatusNotification",
+            Self::Diagnostics { .. } => "DiagnosticsStatusNotification",
+            Self::Log { .. } => "LogStatusNotification",
+            Self::Security { .. } => "SecurityEventNotification",
+            Self::SignCertificate { .. } => "SignCertificate",
         }
+    }
+
+    /// Whether it is worth telling after a lost link or a reboot; transaction messages are too.
+    pub(crate) fn kept(&self) -> bool {
+        self.durable()
+            || matches!(
+                self,
+                Self::Firmware { .. }
+                    | Self::Diagnostics { .. }
+                    | Self::Log { .. }
+                    | Self::Security { .. }
+            )
     }
 
     /// Whether it is of a transaction: kept until answered, in order, over links and reboots.
@@ -99,9 +141,10 @@ impl Request {
                     sample.at.settle(error_ms);
                 }
             }
-            Self::Status { at, .. } | Self::Start { at, .. } | Self::Meter { at, .. } => {
-                at.settle(error_ms);
-            }
+            Self::Status { at, .. }
+            | Self::Start { at, .. }
+            | Self::Meter { at, .. }
+            | Self::Security { at, .. } => at.settle(error_ms),
             _ => {}
         }
     }
@@ -200,9 +243,9 @@ impl Outbox {
         self.entries.remove(at)
     }
 
-    /// The link is gone: what is not of a transaction is pointless later.
+    /// The link is gone: what is not kept is pointless later.
     pub(crate) fn drop_transient(&mut self) {
-        self.entries.retain(|entry| entry.request.durable());
+        self.entries.retain(|entry| entry.request.kept());
     }
 
     /// The connectors whose status the server may not have heard.
@@ -223,8 +266,9 @@ impl Outbox {
         });
     }
 
-    pub(crate) fn durable(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.request.durable())
+    /// What is kept over reboots.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.request.kept())
     }
 
     pub(crate) fn any(&self, test: impl Fn(&Request) -> bool) -> bool {
@@ -337,12 +381,12 @@ mod tests {
                 }
                 outbox.push(stop(local), false);
             }
-            let whole = |wanted: fn(&Request) -> bool| outbox.durable().filter(|e| wanted(&e.request)).count();
+            let whole = |wanted: fn(&Request) -> bool| outbox.kept().filter(|e| wanted(&e.request)).count();
             prop_assert_eq!(whole(|r| matches!(r, Request::Start { .. })), counts.len());
             prop_assert_eq!(whole(|r| matches!(r, Request::Stop { .. })), counts.len());
             let meters = whole(|r| matches!(r, Request::Meter { .. }));
             prop_assert!(meters <= METER_LIMIT);
-            let order: Vec<u64> = outbox.durable().map(|e| e.seq).collect();
+            let order: Vec<u64> = outbox.kept().map(|e| e.seq).collect();
             prop_assert!(order.is_sorted());
         }
     }

@@ -8,12 +8,16 @@ use crate::{
     auth::AuthCache,
     config::{Configuration, Key},
     connector::{Connector, Reading},
+    firmware::{self, Job},
     io::{Event, Input, Output, Outputs, RebootKind},
     journal::{Journal, OpenTransaction},
     local_list::LocalList,
+    logs::Upload,
     ocpp::{
+        firmware::{FirmwareStatus, UploadStatus},
         frame::{self, Frame},
         msg16::{self, Context, Reason, Registration},
+        security::SecurityEvent,
     },
     outbox::{Outbox, Request},
     reservation::Reservation,
@@ -21,6 +25,7 @@ use crate::{
     settings::Settings,
     smart::Installed,
     time::{Clock, Millis, Stamp, Utc},
+    work::{Awaited, Done},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +76,21 @@ pub struct ChargePoint {
     pub(crate) heartbeat_due: Option<Millis>,
     pub(crate) reset: Option<(RebootKind, Millis)>,
     pub(crate) dirty: bool,
+    /// The update under way, and the version that another one left.
+    pub(crate) firmware: Option<Job>,
+    pub(crate) version: Option<String>,
+    pub(crate) firmware_told: (FirmwareStatus, Option<i64>),
+    /// Nobody may start: firmware is about to be installed.
+    pub(crate) updating: bool,
+    pub(crate) upload: Option<Upload>,
+    pub(crate) upload_told: (UploadStatus, Option<i64>),
+    /// Work that the host does, by number.
+    pub(crate) awaited: Vec<(u32, Awaited)>,
+    pub(crate) next_work: u32,
+    /// The link must be made anew: it was made with what is not so any more.
+    pub(crate) reconnect: bool,
+    /// The security profile before a change that has not proved itself, and failed connections since.
+    pub(crate) profile_before: Option<(u8, u32)>,
     link: Link,
     failed_connects: u32,
     unanswered: u32,
@@ -99,9 +119,21 @@ impl ChargePoint {
             outbox.push(power_loss(open), false);
         }
         let boots = journal.boots + 1;
+        let (firmware, version) = firmware::rebooted(journal.firmware);
+        let clock = Clock::new(now, settings.clock);
+        if settings.security_events {
+            outbox.push(
+                Request::Security {
+                    kind: SecurityEvent::Startup,
+                    at: clock.stamp(now),
+                    info: None,
+                },
+                false,
+            );
+        }
         Self {
             rng: Rng::new(settings.seed ^ (u64::from(boots) << 32)),
-            clock: Clock::new(now, settings.clock),
+            clock,
             settings,
             config,
             cache: journal.cache,
@@ -119,6 +151,16 @@ impl ChargePoint {
             heartbeat_due: None,
             reset: None,
             dirty: true,
+            firmware,
+            version: version.or(journal.version),
+            firmware_told: (FirmwareStatus::Idle, None),
+            updating: false,
+            upload: None,
+            upload_told: (UploadStatus::Idle, None),
+            awaited: Vec::new(),
+            next_work: 0,
+            reconnect: false,
+            profile_before: None,
             link: Link::Down(now),
             failed_connects: 0,
             unanswered: 0,
@@ -183,9 +225,12 @@ impl ChargePoint {
         self.take(now, input, out);
         self.timers(now, out);
         self.end_reservations(now);
-        self.settle_station(now, out);
-        for index in 0..self.connectors.len() {
-            self.settle(index, now, out);
+        self.settle_all(now, out);
+        self.move_update(now, out);
+        self.move_upload(now, out);
+        if core::mem::take(&mut self.reconnect) && self.link == Link::Up {
+            self.link = Link::Closing;
+            out.todo.push(Output::Disconnect);
         }
         self.send_next(now, out);
         self.finish_reset(now, out);
@@ -201,8 +246,13 @@ impl ChargePoint {
             Input::LinkUp => {
                 self.link = Link::Up;
                 self.unanswered = 0;
+                self.profile_before = None;
             }
-            Input::LinkDown => self.link_down(now),
+            Input::LinkDown => self.link_down(now, out),
+            Input::Done(number, done) => self.work_done(number, &done, now, out),
+            Input::SecurityEvent(kind, info) => {
+                self.security_event(kind, info.map(String::from), now, out);
+            }
             Input::Text(text) => self.text(now, text, out),
             Input::Plug(connector) => self.with(connector, |c| c.plugged = true),
             Input::Unplug(connector) => self.unplug(connector, now, out),
@@ -263,8 +313,14 @@ impl ChargePoint {
         self.link == Link::Up && self.accepted()
     }
 
-    fn link_down(&mut self, now: Millis) {
+    fn link_down(&mut self, now: Millis, out: &mut Outputs) {
         self.in_flight = None;
+        if self.link == Link::Connecting {
+            self.profile_failed(out);
+        }
+        // Nobody waits for these answers any more.
+        let answer = |awaited: &Awaited| matches!(awaited, Awaited::Answer(..));
+        self.call_off(answer, out);
         for connector in self.outbox.unanswered_statuses() {
             self.untold(connector);
         }
@@ -287,8 +343,9 @@ impl ChargePoint {
                 action,
                 payload,
             }) => {
-                let answer = self.answer_call(&id, &action, payload, now, out);
-                out.todo.push(Output::Send(answer));
+                if let Some(answer) = self.answer_call(&id, &action, payload, now, out) {
+                    out.todo.push(Output::Send(answer));
+                }
             }
             Ok(Frame::Result { id, payload }) => match self.answered(&id) {
                 Some(seq) => self.result(seq, payload, now, out),
@@ -303,6 +360,29 @@ impl ChargePoint {
                 None => out.event(Event::Unexpected(String::from(text))),
             },
             Err(_) => out.event(Event::Unexpected(String::from(text))),
+        }
+    }
+
+    /// The host has done some work.
+    fn work_done(&mut self, number: u32, done: &Done<'_>, now: Millis, out: &mut Outputs) {
+        let Some(at) = self.awaited.iter().position(|(of, _)| *of == number) else {
+            return;
+        };
+        match self.awaited.remove(at).1 {
+            Awaited::Upload => self.uploaded(done.is_good(), now),
+            Awaited::Request => {
+                if let Done::Text(csr) = done {
+                    let csr = String::from(*csr);
+                    self.outbox.push(Request::SignCertificate { csr }, true);
+                }
+            }
+            Awaited::Answer(id, question) => {
+                let action = String::from(question.action());
+                let answer = self.answer_later(question, done, now, out);
+                out.todo.push(Output::Send(frame::result(&id, &answer)));
+                out.event(Event::Asked { action, answer });
+            }
+            step => self.update_done(&step, done, now, out),
         }
     }
 
@@ -360,7 +440,11 @@ impl ChargePoint {
             return;
         };
         out.event(Event::Unanswered(entry.request.action()));
-        if !entry.request.durable()
+        let again = entry.request.kept() && !entry.request.durable() && entry.attempts < 2;
+        if again {
+            entry.attempts += 1;
+            entry.not_before = now.after(BOOT_RETRY_MS);
+        } else if !entry.request.durable()
             && let Some(entry) = self.outbox.remove(in_flight.seq)
         {
             match entry.request {
@@ -430,7 +514,7 @@ impl ChargePoint {
         };
         let text = frame::call(&id, request.action(), &self.payload(&request));
         if let Some(entry) = self.outbox.get_mut(seq) {
-            self.dirty |= entry.request.durable() && entry.message_id.is_none();
+            self.dirty |= entry.request.kept() && entry.message_id.is_none();
             entry.message_id = Some(id.clone());
         }
         let deadline = now.after(self.settings.call_timeout_ms);
@@ -441,7 +525,7 @@ impl ChargePoint {
     /// Reboots once a reset has been answered, and for a soft one once its stops are delivered.
     fn finish_reset(&mut self, now: Millis, out: &mut Outputs) {
         let Some((kind, at)) = self.reset else { return };
-        let delivered = self.outbox.durable().next().is_none();
+        let delivered = self.outbox.kept().next().is_none();
         if kind == RebootKind::Hard || delivered || at.after(SOFT_RESET_MS) <= now {
             self.reset = None;
             out.todo.push(Output::Persist);
@@ -465,6 +549,8 @@ impl ChargePoint {
         times.extend(self.aligned_due.map(|due| self.when(due, now)));
         times.extend(self.next_expiry(now));
         times.extend(self.next_turn(now));
+        times.extend(self.next_update(now));
+        times.extend(self.next_upload());
         let unsettled = self.config.number(Key::MinimumStatusDuration) * 1000;
         for connector in &self.connectors {
             times.extend(connector.unsettled.map(|(_, since)| since.after(unsettled)));

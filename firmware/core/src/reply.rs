@@ -7,7 +7,7 @@ use alloc::{
 
 use serde::Deserialize;
 
-use crate::{ocpp::msg16::StatusConf, wire::json};
+use crate::{ocpp::msg16::StatusConf, time::Utc, wire::json};
 
 /// A CALLERROR of ours: code and description.
 pub(crate) struct Refusal(pub(crate) &'static str, pub(crate) String);
@@ -23,6 +23,14 @@ impl Refusal {
     pub(crate) fn not_implemented(action: &str) -> Self {
         Self("NotImplemented", format!("{action} is not known here"))
     }
+}
+
+/// A date and time of a request.
+pub(crate) fn date(field: &str, text: &str) -> Result<Utc, Refusal> {
+    Utc::parse(text).ok_or_else(|| {
+        let words = format!("{field}: expected a date and time such as 2026-05-04T08:00:00Z");
+        Refusal::new("PropertyConstraintViolation", words)
+    })
 }
 
 /// An answer that is one word.

@@ -12,7 +12,7 @@ use crate::{
         reservation::{CancelReservation, ReserveNow},
     },
     point::ChargePoint,
-    reply::{Answer, Refusal, read, status},
+    reply::{Answer, Refusal, date, read, status},
     time::{Millis, Utc},
 };
 
@@ -52,10 +52,7 @@ impl ChargePoint {
     }
 
     fn reserve(&mut self, request: &ReserveNow<'_>, now: Millis) -> Answer {
-        let Some(until) = Utc::parse(&request.expiry_date) else {
-            let words = "expiryDate: expected a date and time such as 2026-05-04T08:00:00Z";
-            return Err(Refusal::new("PropertyConstraintViolation", words));
-        };
+        let until = date("expiryDate", &request.expiry_date)?;
         let any = request.connector_id == 0;
         let known = any || self.at(request.connector_id).is_some();
         let allowed = !any || self.config.flag(Key::ReserveConnectorZeroSupported);

@@ -31,6 +31,10 @@ pub struct Settings {
     pub min_current_da: u32,
     /// Vendors and messages of them that a DataTransfer of the server may name; it is accepted, and nothing follows.
     pub vendor_messages: Vec<(String, String)>,
+    /// Tell the server of start, reboot and changed keys by SecurityEventNotification, as the whitepaper wants it.
+    pub security_events: bool,
+    /// The highest security profile that the host can connect by.
+    pub highest_security_profile: u8,
     /// How long an answer may take, ms.
     pub call_timeout_ms: u64,
     /// The first reconnect delay, ms; it doubles up to the longest.
@@ -54,6 +58,8 @@ impl Default for Settings {
             max_current_da: 320,
             min_current_da: 60,
             vendor_messages: Vec::new(),
+            security_events: false,
+            highest_security_profile: 1,
             call_timeout_ms: 30_000,
             reconnect_min_ms: 1_000,
             reconnect_max_ms: 120_000,

@@ -7,7 +7,11 @@ use serde::Serialize;
 use crate::{
     config::Key,
     connector::Sample,
-    ocpp::msg16::{self, Context, MeterValue},
+    ocpp::{
+        firmware::{FirmwareStatusNotification, UploadStatus},
+        msg16::{self, Context, MeterValue, StatusConf},
+        security::{SecurityEventNotification, SignCertificate},
+    },
     outbox::Request,
     point::ChargePoint,
 };
@@ -24,9 +28,11 @@ impl ChargePoint {
                 charge_point_vendor: &self.settings.vendor,
                 charge_point_model: &self.settings.model,
                 charge_point_serial_number: self.settings.serial.as_deref(),
-                firmware_version: self.settings.firmware.as_deref(),
+                firmware_version: self
+                    .version
+                    .as_deref()
+                    .or(self.settings.firmware.as_deref()),
             }),
-            Request::Heartbeat => String::from("{}"),
             Request::Authorize { tag, .. } => json(&msg16::Authorize { id_tag: tag }),
             Request::Status {
                 connector,
@@ -98,6 +104,7 @@ impl ChargePoint {
                 message_id: message.as_deref().map(Into::into),
                 data: data.as_deref().map(Into::into),
             }),
+            request => told(request),
         }
     }
 
@@ -115,6 +122,35 @@ impl ChargePoint {
         };
         let filled = |value: &MeterValue| !value.sampled_value.is_empty();
         samples.iter().map(values).filter(filled).collect()
+    }
+}
+
+/// The payload of what is told of files and security.
+fn told(request: &Request) -> String {
+    match request {
+        Request::Firmware {
+            status, request, ..
+        } => json(&FirmwareStatusNotification {
+            status: status.as_str(),
+            request_id: *request,
+        }),
+        Request::Diagnostics { status } => json(&StatusConf {
+            status: status.as_str(),
+        }),
+        Request::Log { status, request } => json(&FirmwareStatusNotification {
+            status: match status {
+                UploadStatus::Failed => "UploadFailure",
+                status => status.as_str(),
+            },
+            request_id: *request,
+        }),
+        Request::Security { kind, at, info } => json(&SecurityEventNotification {
+            kind: kind.as_str(),
+            timestamp: at.utc,
+            tech_info: info.as_deref(),
+        }),
+        Request::SignCertificate { csr } => json(&SignCertificate { csr }),
+        _ => String::from("{}"),
     }
 }
 

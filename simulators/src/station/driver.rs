@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
 use evse_core::{
-    ChargePoint, Event, Input, Journal, Key, Millis, Output, Outputs, Settings,
-    ocpp::{Frame, msg16::TagStatus},
+    ChargePoint, Done, Event, Input, Journal, Key, Millis, Output, Outputs, Settings,
+    ocpp::{Frame, firmware::LogKind, msg16::TagStatus},
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     Command, Options, StationEvent,
+    host::{Finished, Host, Outcome},
     session::{Act, Visit},
 };
 use crate::{
@@ -57,6 +58,7 @@ pub(super) struct Driver {
     socket: Option<Socket>,
     dial: Option<Dial>,
     offline: bool,
+    host: Host,
     quirks: Quirks,
     /// Answers that a quirk gives in the server's place.
     heard: VecDeque<String>,
@@ -97,6 +99,7 @@ impl Driver {
             socket: None,
             dial: None,
             offline: false,
+            host: Host::new(options.serial.as_deref().unwrap_or(&options.id)),
             quirks: Quirks::new(&options.quirks),
             heard: VecDeque::new(),
             interceptor: Interceptor::new(options.faults.clone(), options.seed),
@@ -134,6 +137,7 @@ impl Driver {
                 },
                 dialled = dialled(&mut self.dial) => self.dialled(dialled).await,
                 frame = received(&mut self.socket) => self.received(frame).await,
+                finished = self.host.finished() => self.finished(finished).await,
                 () = due(closing) => {}
                 () = due(late) => self.deliver_late().await,
                 () = pause(wait) => self.step(Input::Tick).await,
@@ -157,6 +161,7 @@ impl Driver {
             || (1..=self.options.connectors).any(|c| self.core.energized(c));
         linked
             && !self.core.waiting()
+            && !self.host.busy()
             && self.late.is_empty()
             && (busy || self.options.speed != Speed::Max)
     }
@@ -275,6 +280,16 @@ impl Driver {
             // The contactor is the core's own state here: meters ask it.
             Output::Relay(..) => {}
             Output::Offer(connector, offer) => self.meters[connector as usize - 1].offer(offer),
+            Output::Work(number, work) => {
+                let at = self.core.utc(now);
+                self.host.begin(number, work, at);
+            }
+            Output::CallOff(number) => self.host.call_off(number),
+            Output::Password(password) => {
+                self.options.password = Some(password);
+                self.tell(StationEvent::Password);
+            }
+            Output::SecurityProfile(profile) => self.tell(StationEvent::SecurityProfile(profile)),
             Output::Persist => self.journal = self.core.journal(now),
             Output::Reboot(_) => self.reboot(now),
             Output::Event(event) => self.core_event(now, event),
@@ -305,9 +320,34 @@ impl Driver {
                     visit.refused(now);
                 }
             }
+            Event::Security(kind) => {
+                let at = self.core.utc(now);
+                self.host
+                    .log(LogKind::Security, at, kind.as_str().to_owned());
+            }
             _ => {}
         }
         self.tell(StationEvent::Core(event));
+    }
+
+    async fn finished(&mut self, finished: Finished) {
+        if let Some(problem) = finished.problem {
+            self.tell(StationEvent::WorkFailed(problem));
+        }
+        if let Some((chain, key)) = self.host.new_identity() {
+            self.tell(StationEvent::Certificate { chain, key });
+        }
+        let number = finished.number;
+        match finished.outcome {
+            Outcome::Yes => self.step(Input::Done(number, Done::Yes)).await,
+            Outcome::No => self.step(Input::Done(number, Done::No)).await,
+            Outcome::Failed => self.step(Input::Done(number, Done::Failed)).await,
+            Outcome::Text(text) => self.step(Input::Done(number, Done::Text(&text))).await,
+            Outcome::Certificates(list) => {
+                self.step(Input::Done(number, Done::Certificates(list)))
+                    .await;
+            }
+        }
     }
 
     async fn command(&mut self, command: Command) {
@@ -348,6 +388,13 @@ impl Driver {
                 })
                 .await;
             }
+            Command::SecurityEvent(kind, info) => {
+                self.step(Input::SecurityEvent(kind, info.as_deref())).await;
+            }
+            Command::Configure(key, value) => {
+                self.core.configure(key, value);
+                self.step(Input::Tick).await;
+            }
             Command::Offline(offline) => {
                 self.offline = offline;
                 if offline {
@@ -386,6 +433,7 @@ impl Driver {
     /// Off and on again: only the journal and the physical world remain.
     fn reboot(&mut self, now: Millis) {
         self.hang_up();
+        self.host.reboot();
         self.link_news.clear();
         let clock = self.options.start.map(|_| self.core.utc(now));
         self.core = switched_on(&self.options, self.journal.clone(), now, clock);
@@ -530,6 +578,8 @@ impl Driver {
 
     fn note(&mut self, direction: Direction, text: &str) {
         let at = self.core.utc(self.now());
+        self.host
+            .log(LogKind::Diagnostics, at, format!("{direction:?} {text}"));
         if let Some(trace) = &mut self.trace
             && let Err(problem) = trace.append(&self.tracer.line(at, direction, text))
         {
@@ -558,6 +608,7 @@ fn switched_on(
         connectors: options.connectors,
         seed: options.seed,
         clock,
+        security_events: options.security_events,
         ..wires(options.supply)
     };
     let mut core = ChargePoint::new(settings, journal, now);

@@ -2,13 +2,18 @@
 //! The driver in `driver` joins the core to a socket, a meter and a virtual clock.
 
 mod driver;
+mod host;
+mod keys;
 mod session;
 
 use std::{path::PathBuf, time::Duration};
 
 use evse_core::{
-    Event, Utc,
-    ocpp::msg16::{ErrorCode, Status},
+    Event, Key, Utc,
+    ocpp::{
+        msg16::{ErrorCode, Status},
+        security::SecurityEvent,
+    },
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
@@ -55,6 +60,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Habits of real chargers, between the core and the faults.
     pub quirks: Vec<quirks::Name>,
+    /// Tells of start, reboot and changed keys by SecurityEventNotification.
+    pub security_events: bool,
     /// Where to write a trace.
     pub trace: Option<PathBuf>,
 }
@@ -79,6 +86,7 @@ impl Options {
             sample_interval: None,
             faults: Vec::new(),
             quirks: Vec::new(),
+            security_events: false,
             trace: None,
         }
     }
@@ -99,6 +107,19 @@ pub enum StationEvent {
     Core(Event),
     /// It rebooted.
     Rebooted,
+    /// Work beside OCPP (a download, an upload, a certificate) did not go as it was meant; why.
+    WorkFailed(String),
+    /// The server gave it another password, which it uses from now on.
+    Password,
+    /// The server signed its certificate.
+    Certificate {
+        /// Leaf first, PEM.
+        chain: String,
+        /// The leaf's private key, PEM.
+        key: String,
+    },
+    /// The server gave it another security profile.
+    SecurityProfile(u8),
     /// A vehicle that came by [`Controls::session`] has left.
     SessionOver {
         /// Where it stood.
@@ -119,6 +140,8 @@ enum Command {
     StopButton(u32),
     Fault(u32, ErrorCode),
     DataTransfer(String, Option<String>, Option<String>),
+    SecurityEvent(SecurityEvent, Option<String>),
+    Configure(Key, String),
     Session(Session),
     Offline(bool),
     Crash,
@@ -169,6 +192,17 @@ impl Controls {
             message.map(str::to_owned),
             data.map(str::to_owned),
         ));
+    }
+
+    /// The station notes and tells a security event.
+    pub fn security_event(&self, event: SecurityEvent, info: Option<&str>) {
+        self.send(Command::SecurityEvent(event, info.map(str::to_owned)));
+    }
+
+    /// Sets a configuration key from the station's own side, read-only ones included: SupportedFeatureProfiles
+    /// without a profile makes a station that does not have it.
+    pub fn configure(&self, key: Key, value: &str) {
+        self.send(Command::Configure(key, value.to_owned()));
     }
 
     /// A whole visit: plug, swipe, charge, swipe, unplug.

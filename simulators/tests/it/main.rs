@@ -4,3 +4,4 @@ mod command_line;
 mod server;
 mod station;
 mod swarm;
+mod tools;

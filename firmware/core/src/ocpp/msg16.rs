@@ -501,6 +501,7 @@ pub struct KeyValue<'a> {
     pub key: &'a str,
     /// Whether the server may not change it.
     pub readonly: bool,
-    /// Its value.
-    pub value: &'a str,
+    /// Its value; one that may only be written is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<&'a str>,
 }

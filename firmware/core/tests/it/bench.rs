@@ -1,9 +1,9 @@
 //! A charge point and a server joined in memory. Time moves from one wake-up to the next.
 
 use evse_core::{
-    ChargePoint, Event, Input, Journal, Millis, Offer, Output, Outputs, Reading, RebootKind,
-    Settings, Utc,
-    ocpp::{Frame, frame},
+    ChargePoint, Done, Event, Input, Journal, Millis, Offer, Output, Outputs, Reading, RebootKind,
+    Settings, Utc, Work,
+    ocpp::{Frame, frame, security::CertificateHash},
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,16 @@ pub enum Mode {
     AnswersAreLost,
     /// CALLERROR for transaction messages.
     Refuses,
+}
+
+/// How the host does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    Able,
+    /// Nothing works.
+    Unable,
+    /// Everything takes for ever.
+    Busy,
 }
 
 /// One CALL that the server received.
@@ -45,6 +55,12 @@ pub struct Bench {
     pub events: Vec<Event>,
     pub connects: Vec<u64>,
     pub rebooted: Option<RebootKind>,
+    /// Work that was given out, in order; it is done as `host` says.
+    pub works: Vec<Work>,
+    pub host: Host,
+    pub called_off: Vec<u32>,
+    pub passwords: Vec<Vec<u8>>,
+    pub security_profiles: Vec<u8>,
     /// What the charge point offered to vehicles, in order.
     pub offers: Vec<(u32, Offer)>,
     /// Answers by action that stand instead of the bench's own.
@@ -80,6 +96,11 @@ impl Bench {
             events: Vec::new(),
             connects: Vec::new(),
             rebooted: None,
+            works: Vec::new(),
+            host: Host::Able,
+            called_off: Vec::new(),
+            passwords: Vec::new(),
+            security_profiles: Vec::new(),
             offers: Vec::new(),
             scripted: Vec::new(),
             settings,
@@ -172,6 +193,10 @@ impl Bench {
             }
             Output::Relay(..) => {}
             Output::Offer(connector, offer) => self.offers.push((connector, offer)),
+            Output::Work(number, work) => self.work(number, work),
+            Output::CallOff(number) => self.called_off.push(number),
+            Output::Password(password) => self.passwords.push(password),
+            Output::SecurityProfile(profile) => self.security_profiles.push(profile),
             Output::Event(event) => {
                 if matches!(event, Event::Unanswered(_)) {
                     // Timed out: the next CALL may go.
@@ -180,6 +205,22 @@ impl Bench {
                 self.events.push(event);
             }
         }
+    }
+
+    fn work(&mut self, number: u32, work: Work) {
+        self.works.push(work.clone());
+        let done = match (self.host, &work) {
+            (Host::Busy, _) => return,
+            (Host::Unable, Work::DeleteCertificate(_)) => Done::Failed,
+            (Host::Unable, _) => Done::No,
+            (Host::Able, Work::InstallFirmware) => Done::Text("2.0.0"),
+            (Host::Able, Work::MakeRequest { .. }) => {
+                Done::Text("-----BEGIN CERTIFICATE REQUEST-----")
+            }
+            (Host::Able, Work::ListCertificates(_)) => Done::Certificates(vec![hash()]),
+            (Host::Able, _) => Done::Yes,
+        };
+        self.give(Input::Done(number, done));
     }
 
     /// The link breaks; the core hears of it.
@@ -271,11 +312,17 @@ impl Bench {
         frame::result(id, &answer.to_string())
     }
 
-    /// The server calls; yields the answer's payload, or the error's code.
-    pub fn call(&mut self, action: &str, payload: Value) -> Value {
+    /// The server calls and does not wait.
+    pub fn send(&mut self, action: &str, payload: Value) {
         let id = format!("s{}", self.calls.len() + 1);
         self.calls.push((id.clone(), action.to_owned()));
         self.give(Input::Text(&frame::call(&id, action, &payload.to_string())));
+    }
+
+    /// The server calls; yields the answer's payload, or the error's code.
+    pub fn call(&mut self, action: &str, payload: Value) -> Value {
+        self.send(action, payload);
+        let id = format!("s{}", self.calls.len());
         let answer = self.answers.iter().find(|(of, _)| *of == id);
         answer
             .map(|(_, payload)| payload.clone())
@@ -317,6 +364,16 @@ impl Bench {
             .iter()
             .filter(|r| r.action == action)
             .collect()
+    }
+}
+
+/// The name of a certificate.
+pub fn hash() -> CertificateHash {
+    CertificateHash {
+        hash_algorithm: "SHA256".to_owned(),
+        issuer_name_hash: "ab".repeat(32),
+        issuer_key_hash: "cd".repeat(32),
+        serial_number: "01".to_owned(),
     }
 }
 

@@ -41,7 +41,7 @@ fn requests_are_answered_with_the_right_word() {
         (
             "TriggerMessage",
             json!({ "requestedMessage": "FirmwareStatusNotification" }),
-            status("NotImplemented"),
+            status("Accepted"),
         ),
         (
             "TriggerMessage",
