@@ -21,8 +21,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::commands::{CommandSlot, Step, effects};
-use crate::ops::{Refusal, Seated};
-use crate::registry::{Close, Control, Seat};
+use crate::ops::{Refusal, Seated, event};
+use crate::registry::{Close, Control, Flapping, Seat};
 use crate::server::SeatTaken;
 use crate::{Csms, v16};
 
@@ -106,6 +106,9 @@ impl Connection {
         if let Some(old) = replaced {
             tracing::info!(station.id = %station.identity, old = %old.address, new = %address, "a new socket takes over");
             metrics::counter!("forecourt_takeovers_total").increment(1);
+        }
+        if let Some(flapping) = seat.handle.flapping() {
+            tell_flapping(&csms, &station, &flapping);
         }
         metrics::gauge!("forecourt_connections").increment(1.0);
         csms.presence.opened(Connected {
@@ -385,7 +388,9 @@ impl Connection {
     /// When to look at the time again: for a ping, for the end of patience, for an overdue answer.
     fn next_wake(&self) -> Instant {
         let (silence, interval) = (self.heard.elapsed(), self.csms.options.ping_interval);
-        let due = if silence < interval {
+        let due = if self.seated.station.options.no_pings {
+            self.heard + self.patience()
+        } else if silence < interval {
             self.heard + interval
         } else {
             (Instant::now() + interval).min(self.heard + self.patience())
@@ -398,6 +403,16 @@ impl Connection {
 
     /// How long a station may be silent.
     fn patience(&self) -> Duration {
+        if self.seated.station.options.no_pings {
+            // Nothing but its own heartbeats is sure to come (quirk 11).
+            return self
+                .csms
+                .options
+                .heartbeat_interval
+                .max(Duration::from_secs(10))
+                * 2
+                + self.csms.options.ping_grace;
+        }
         self.csms.options.ping_interval * 2 + self.csms.options.ping_grace
     }
 
@@ -408,7 +423,7 @@ impl Connection {
         if silence >= self.patience() {
             return Err(End::Silent);
         }
-        if silence >= interval {
+        if silence >= interval && !self.seated.station.options.no_pings {
             send_message(socket, Message::Ping(bytes::Bytes::new())).await?;
         }
         Ok(())
@@ -437,6 +452,20 @@ impl Connection {
         self.link.close();
         self.command.socket_lost(&self.csms, &self.seated).await;
     }
+}
+
+/// Two devices of one identity push each other out (quirk 7): somebody has to be told which two.
+fn tell_flapping(csms: &Arc<Csms>, station: &Station, flapping: &Flapping) {
+    let addresses: Vec<String> = flapping.addresses.iter().map(ToString::to_string).collect();
+    tracing::warn!(station.id = %station.identity, ?addresses, "sockets of one station push each other out");
+    let detail = serde_json::json!({ "takeovers": flapping.takeovers, "addresses": addresses });
+    let event = event(station, csms.clock.now(), "station.flapping", None, detail);
+    let effect = Effect {
+        events: vec![event],
+        ..Effect::default()
+    };
+    let (csms, station) = (csms.clone(), station.id);
+    tokio::spawn(async move { drop(csms.ingest.write(station, effect).await) });
 }
 
 /// Waits for the message in the works; for ever if there is none.

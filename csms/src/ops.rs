@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ocpp::CallError;
 use serde_json::Value;
 use store::ingest::{Effect, EventRow, Figures, MeterRow};
@@ -77,7 +77,21 @@ struct Memory {
     latest_sample: Option<i64>,
     /// A boot was accepted on this connection; the row as we read it did not know of it yet.
     accepted_at: Option<DateTime<Utc>>,
+    /// Connectors that say that they charge.
+    charging: Vec<Charging>,
 }
+
+/// A connector that says that it charges (quirk 22: some never send a StartTransaction).
+#[derive(Clone, Copy)]
+struct Charging {
+    connector: i32,
+    since: DateTime<Utc>,
+    /// The transaction that we made of it, and its latest register in Wh.
+    pieced: Option<(i64, i64)>,
+}
+
+/// A StartTransaction may be so late behind the status: before that nothing is pieced together.
+const LATE_START: TimeDelta = TimeDelta::seconds(60);
 
 impl Seated {
     pub(crate) fn new(station: Station) -> Self {
@@ -112,6 +126,72 @@ impl Seated {
     /// A boot was accepted and is durable.
     pub(crate) fn accepted(&self, now: DateTime<Utc>) {
         self.memory().accepted_at.get_or_insert(now);
+    }
+
+    /// A connector says what it does. Yields the transaction that was pieced together there and is over now, with its
+    /// latest register.
+    pub(crate) fn says(
+        &self,
+        connector: i32,
+        status: &str,
+        at: DateTime<Utc>,
+    ) -> Option<(i64, i64)> {
+        let mut memory = self.memory();
+        let known = memory
+            .charging
+            .iter()
+            .position(|charging| charging.connector == connector);
+        match (status, known) {
+            ("Charging", None) if connector > 0 => memory.charging.push(Charging {
+                connector,
+                since: at,
+                pieced: None,
+            }),
+            ("Charging" | "SuspendedEV" | "SuspendedEVSE", _) | (_, None) => {}
+            (_, Some(at)) => return memory.charging.remove(at).pieced,
+        }
+        None
+    }
+
+    /// Since when a connector has said that it charges, long enough ago for a start to have come.
+    pub(crate) fn charges_unannounced(
+        &self,
+        connector: i32,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let memory = self.memory();
+        let charging = memory
+            .charging
+            .iter()
+            .find(|charging| charging.connector == connector)?;
+        (charging.pieced.is_none() && charging.since + LATE_START <= now).then_some(charging.since)
+    }
+
+    /// A transaction began or ended at a connector in the ordinary way: what it said before tells nothing any more.
+    pub(crate) fn is_announced(&self, connector: i32) {
+        let mut memory = self.memory();
+        memory
+            .charging
+            .retain(|charging| charging.connector != connector);
+    }
+
+    /// Notes the transaction that was pieced together for a connector, or its latest register.
+    pub(crate) fn pieced(&self, connector: i32, number: i64, register_wh: i64) {
+        let mut memory = self.memory();
+        let charging = memory
+            .charging
+            .iter_mut()
+            .find(|charging| charging.connector == connector);
+        if let Some(charging) = charging {
+            charging.pieced = Some((number, register_wh));
+        }
+    }
+
+    /// Whether this transaction was pieced together on this connection.
+    pub(crate) fn is_pieced(&self, number: i64) -> bool {
+        let memory = self.memory();
+        let is = |charging: &Charging| charging.pieced.is_some_and(|(of, _)| of == number);
+        memory.charging.iter().any(is)
     }
 
     /// Notes a transaction as it now is.

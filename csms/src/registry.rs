@@ -30,6 +30,20 @@ pub(crate) enum Close {
     TryLater,
 }
 
+/// Takeovers within this time, microseconds, count as one quarrel.
+const QUARREL_US: i64 = 60_000_000;
+/// So many of them are no accident, and are told; then again at every multiple.
+const QUARREL: usize = 4;
+
+/// Sockets of one station that push each other out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Flapping {
+    /// How many did so within the last minute.
+    pub(crate) takeovers: usize,
+    /// From where they came.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
 /// A connection, as others see it.
 #[derive(Debug)]
 pub(crate) struct Handle {
@@ -37,6 +51,8 @@ pub(crate) struct Handle {
     pub(crate) generation: i64,
     pub(crate) address: IpAddr,
     control: mpsc::UnboundedSender<Control>,
+    /// When sockets of this station took over lately, this one last, and from where they came.
+    takeovers: Vec<(i64, IpAddr)>,
     /// Microseconds since 1970 of the last frame.
     pub(crate) last_seen: AtomicI64,
     /// Heartbeats since presence was last written.
@@ -48,6 +64,36 @@ impl Handle {
     pub(crate) fn tell(&self, control: Control) {
         // A connection that has gone needs no telling.
         let _ = self.control.send(control);
+    }
+
+    /// The takeovers of the last minute, with the one from `address` that comes now.
+    fn followed_by(&self, address: IpAddr, now: i64) -> Vec<(i64, IpAddr)> {
+        let recent = self
+            .takeovers
+            .iter()
+            .filter(|(at, _)| now - at < QUARREL_US);
+        let mut takeovers: Vec<_> = recent.copied().collect();
+        if takeovers.is_empty() {
+            // The first of them: who sat here belongs to the quarrel.
+            takeovers.push((now, self.address));
+        }
+        takeovers.push((now, address));
+        takeovers
+    }
+
+    /// Whether this socket is one too many of a quarrel.
+    pub(crate) fn flapping(&self) -> Option<Flapping> {
+        let takeovers = self.takeovers.len().saturating_sub(1);
+        if takeovers == 0 || !takeovers.is_multiple_of(QUARREL) {
+            return None;
+        }
+        let mut addresses: Vec<IpAddr> = self.takeovers.iter().map(|(_, from)| *from).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        Some(Flapping {
+            takeovers,
+            addresses,
+        })
     }
 }
 
@@ -87,15 +133,22 @@ impl Registry {
                 .unwrap_or_else(|last| last),
         );
         let (tell, control) = mpsc::unbounded_channel();
+        let mut seats = self.seats();
+        let takeovers = seats
+            .get(&station_id)
+            .map(|old| old.followed_by(address, now))
+            .unwrap_or_default();
         let handle = Arc::new(Handle {
             station_id,
             generation,
             address,
             control: tell,
+            takeovers,
             last_seen: AtomicI64::new(now),
             heartbeats: AtomicU64::new(0),
         });
-        let old = self.seats().insert(station_id, handle.clone());
+        let old = seats.insert(station_id, handle.clone());
+        drop(seats);
         if let Some(old) = &old {
             old.tell(Control::Close(Close::Replaced));
         }
@@ -171,5 +224,28 @@ mod tests {
         );
         assert!(registry.leave(&second.handle));
         assert!(registry.get(station).is_none());
+    }
+
+    #[test]
+    fn quirk_07_two_devices_that_push_each_other_out_are_noticed() {
+        let registry = Registry::default();
+        let station = Uuid::from_u128(1);
+        let from = |last: u8| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));
+        let flaps = |second: i64, last: u8| {
+            let (seat, _) = registry.take_over(station, from(last), second * 1_000_000);
+            seat.handle.flapping()
+        };
+        assert_eq!((0..4).find_map(|n| flaps(n, 1 + (n % 2) as u8)), None);
+        let told = flaps(4, 1).expect("the fourth takeover within a minute");
+        assert_eq!(
+            (told.takeovers, told.addresses),
+            (4, vec![from(1), from(2)])
+        );
+        assert_eq!(flaps(5, 2), None, "told once");
+        assert_eq!(
+            (0..9).find_map(|n| flaps(100 + n * 61, 1)),
+            None,
+            "one a minute is a bad line"
+        );
     }
 }

@@ -132,7 +132,7 @@ async fn decide(call: &Call) -> Result<Decided, Refusal> {
         "Authorize" => core::authorize(call).await,
         "StartTransaction" => core::start_transaction(call).await,
         "MeterValues" => core::meter_values(call).await,
-        "StatusNotification" => core::status_notification(call),
+        "StatusNotification" => core::status_notification(call).await,
         "StopTransaction" => core::stop_transaction(call).await,
         "DataTransfer" => data_transfer::data_transfer(call),
         "FirmwareStatusNotification" => firmware::firmware_status(call),

@@ -189,6 +189,20 @@ pub fn token_key(token: &str) -> String {
     printable.trim().to_lowercase()
 }
 
+/// A token without what some chargers add to it (quirk 49): a suffix behind `_`, and separators between hexadecimal bytes.
+/// For chargers that are known to do so: elsewhere the two could be part of a token.
+pub fn tidy_token(token: &str) -> String {
+    let separators = [':', '-', ' '];
+    let whole = token.trim();
+    let whole = whole.split_once('_').map_or(whole, |(before, _)| before);
+    let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    if whole.contains(separators) && whole.split(separators).all(is_byte) {
+        whole.replace(separators, "")
+    } else {
+        whole.to_owned()
+    }
+}
+
 /// The items of a configuration value that is a list (quirk 39): quotes around it, blanks and empty items are dropped.
 pub fn config_items(value: &str) -> impl Iterator<Item = &str> {
     let value = value.trim().trim_matches('"');

@@ -18,7 +18,7 @@ fn rules(findings: &[Finding]) -> Vec<(&str, Rule)> {
 // Payloads that were reported in public.
 
 #[test]
-fn legrand_reports_an_error_code_of_its_own() {
+fn quirk_37_legrand_reports_an_error_code_of_its_own() {
     let (request, findings) = call::<StatusNotificationRequest>(
         "StatusNotification",
         r#"{"connectorId":0,"errorCode":"Error","status":"Faulted","timestamp":"2024-08-03T16:16:55Z"}"#,
@@ -37,7 +37,7 @@ fn legrand_reports_an_error_code_of_its_own() {
 }
 
 #[test]
-fn schneider_has_a_serial_number_longer_than_allowed() {
+fn quirk_36_schneider_has_a_serial_number_longer_than_allowed() {
     let (request, findings) = call::<BootNotificationRequest>(
         "BootNotification",
         r#"{"chargeBoxSerialNumber":"EVB1A22P2RI3N182341200100350795E5","chargePointModel":"EVlink Smart Wallbox","chargePointSerialNumber":"3N18310641B55","chargePointVendor":"Schneider Electric","firmwareVersion":"3.4.0.2"}"#,
@@ -51,7 +51,7 @@ fn schneider_has_a_serial_number_longer_than_allowed() {
 }
 
 #[test]
-fn growatt_leaves_out_the_zone_and_another_shortens_it() {
+fn quirk_19_growatt_leaves_out_the_zone_and_another_shortens_it() {
     for (timestamp, expected) in [
         ("2023-10-19T15:28:07", "2023-10-19T15:28:07.000Z"),
         ("2024-04-26T14:35:02+02", "2024-04-26T12:35:02.000Z"),
@@ -175,6 +175,20 @@ fn a_transaction_message_is_read_whatever_its_fields_hold() {
 fn quirk_36_and_49_tokens_are_looked_up_without_their_garbage() {
     for token in ["04A2B3C4", " 04a2b3c4 ", "04A2b3C4\u{0}\u{1}\r\n"] {
         assert_eq!(lenient::token_key(token), "04a2b3c4", "{token:?}");
+    }
+}
+
+#[test]
+fn quirk_49_a_tidied_token_has_no_suffix_and_no_separators() {
+    for (token, tidy) in [
+        ("04A2B91C_12345", "04A2B91C"),
+        ("04:A2:B9:1C", "04A2B91C"),
+        ("04-A2 B9-1C_x", "04A2B91C"),
+        ("BLUE-CARD", "BLUE-CARD"),
+        ("04:A2:B9:1", "04:A2:B9:1"),
+        ("plain", "plain"),
+    ] {
+        assert_eq!(lenient::tidy_token(token), tidy, "{token}");
     }
 }
 

@@ -74,6 +74,10 @@ pub struct Options {
     pub log_heartbeats: bool,
     /// Answer findings of `check()` with CALLERROR instead of a note.
     pub strict: bool,
+    /// Send it no pings: it cannot bear them. It may then be silent for two heartbeats.
+    pub no_pings: bool,
+    /// Take its tokens without what it puts behind them (`_` and more) and between their bytes.
+    pub tidy_tokens: bool,
 }
 
 /// One station as the database has it; [`Station`] after the words are understood.

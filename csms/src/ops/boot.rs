@@ -11,6 +11,8 @@ use super::{event, told};
 
 /// How long a station that was not accepted waits before it asks again.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// Stations that wait come back spread over so many seconds more, or all of them would come at once (quirk 8).
+const SPREAD_S: u128 = 30;
 
 /// What a station says of itself.
 #[derive(Debug, Clone, Default)]
@@ -45,5 +47,51 @@ pub(crate) fn decide(
     };
     // Chargers handle 0 and very long intervals badly (quirk 55).
     let heartbeat = heartbeat.clamp(Duration::from_secs(10), Duration::from_secs(86_400));
-    (effect, if accepted { heartbeat } else { ASK_AGAIN })
+    (
+        effect,
+        if accepted {
+            heartbeat
+        } else {
+            ask_again(station)
+        },
+    )
+}
+
+/// Always the same for a station, and another for each.
+fn ask_again(station: &Station) -> Duration {
+    let more = station.id.as_u128() % SPREAD_S;
+    ASK_AGAIN + Duration::from_secs(u64::try_from(more).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::stations::Options;
+    use uuid::Uuid;
+
+    #[test]
+    fn quirk_08_stations_that_wait_come_back_at_different_times() {
+        let wait = |id: u128| {
+            let station = Station {
+                id: Uuid::from_u128(id),
+                identity: "CP1".to_owned(),
+                site_id: None,
+                registration: Registration::Pending,
+                security_profile: 0,
+                password_hash: None,
+                options: Options::default(),
+                first_accepted_at: None,
+            };
+            decide(
+                &station,
+                Said::default(),
+                Duration::from_secs(300),
+                DateTime::default(),
+            )
+            .1
+        };
+        let waits: std::collections::BTreeSet<_> = (0..300).map(wait).collect();
+        assert_eq!(waits.len(), 30);
+        assert!(waits.iter().all(|wait| (60..90).contains(&wait.as_secs())));
+    }
 }

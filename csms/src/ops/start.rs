@@ -87,6 +87,26 @@ pub(crate) async fn start(
     )
 }
 
+/// A charge that no start told of (quirk 22): nobody asked for a token, so none is judged.
+pub(crate) async fn unannounced(
+    csms: &Csms,
+    seated: &Seated,
+    said: Said,
+    found: &[Transaction],
+    now: DateTime<Utc>,
+) -> Result<Decided, Refusal> {
+    let nobody = Authorization {
+        verdict: Verdict::Accepted,
+        parent: None,
+        expires_at: None,
+    };
+    let number = csms.numbers.next().await.map_err(|error| {
+        tracing::warn!(%error, "no transaction number can be had");
+        Refusal::Broken
+    })?;
+    Ok(decide(&seated.station, said, number, nobody, found, now))
+}
+
 /// The transaction that this start already made.
 ///
 /// One that has stopped is the same still, unless the charger's clock was never set: then every start of a day long

@@ -61,7 +61,7 @@ pub(super) fn heartbeat(call: &Call) -> Decided {
 
 pub(super) async fn authorize(call: &Call) -> Result<Decided, Refusal> {
     let request: AuthorizeRequest = decode(&call.payload)?;
-    let token = request.id_tag.unwrap_or_default();
+    let token = token(call, request.id_tag).unwrap_or_default();
     let authorization = ops::authorize::authorize(&call.csms, &token, call.now).await?;
     let answer = AuthorizeResponse {
         id_tag_info: id_tag_info(&authorization),
@@ -75,13 +75,14 @@ pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
     let meter_start = noted_register(request.meter_start, "meter-start", &mut flags);
     let said = start::Said {
         connector: connector(request.connector_id),
-        id_token: request.id_tag.unwrap_or_default(),
+        id_token: token(call, request.id_tag).unwrap_or_default(),
         stated_at: request.timestamp.and_then(Timestamp::stated),
         credible_at: credible(request.timestamp, call.now),
         meter_start_wh: meter_start.unwrap_or(0),
         reservation_id: request.reservation_id,
         flags,
     };
+    call.seated.is_announced(said.connector);
     let decided = start::start(&call.csms, &call.seated, said, call.now).await?;
     let info = id_tag_info(&decided.authorization);
     let answer = move |number: i64, info: IdTagInfo| {
@@ -105,8 +106,21 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     let connector = connector(request.connector_id);
     let known = call.seated.transactions(&call.csms, number).await?;
     let transaction = meter::transaction_of(&known, number, connector);
+    if transaction.is_none()
+        && number.is_none()
+        && let Some(since) = call.seated.charges_unannounced(connector, call.now)
+        && let Some(decided) =
+            pieced_together(call, &request.meter_value, connector, since, &known).await?
+    {
+        return Ok(decided);
+    }
     let mut effect = samples(call, &request.meter_value, connector, transaction);
     meter::tell_late(&mut effect, &call.seated.station, call.now);
+    if let (Some(known), Some(wh)) = (transaction, register_of(&effect))
+        && call.seated.is_pieced(known.number)
+    {
+        call.seated.pieced(connector, known.number, wh);
+    }
     let figures = transaction.and_then(|transaction| transaction.figures);
     let begin = figures.and(transaction).map(|known| known.started_at);
     effect.meter_is_new = call.seated.are_latest(&effect.meter, begin);
@@ -119,7 +133,51 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     })
 }
 
-pub(super) fn status_notification(call: &Call) -> Result<Decided, Refusal> {
+/// A charge that no StartTransaction told of (quirk 22) begins with the status and its first register.
+async fn pieced_together(
+    call: &Call,
+    values: &[MeterValue],
+    connector: i32,
+    since: DateTime<Utc>,
+    known: &[store::lookup::Transaction],
+) -> Result<Option<Decided>, Refusal> {
+    let readings = normalise(values, Habits::default());
+    let Some(meter_start_wh) = readings.samples.iter().find_map(|sample| sample.energy_wh) else {
+        return Ok(None);
+    };
+    let said = start::Said {
+        connector,
+        id_token: String::new(),
+        stated_at: Some(since),
+        credible_at: Some(since),
+        meter_start_wh,
+        reservation_id: None,
+        flags: vec!["reconstructed".to_owned()],
+    };
+    let begun = start::unannounced(&call.csms, &call.seated, said, known, call.now).await?;
+    let data = samples(call, values, connector, Some(&begun.transaction));
+    let register_wh = register_of(&data).unwrap_or(meter_start_wh);
+    let mut effect = begun.effect;
+    (effect.meter, effect.signed, effect.late) = (data.meter, data.signed, data.late);
+    call.seated
+        .pieced(connector, begun.transaction.number, register_wh);
+    let decided = Decided::new(&MeterValuesResponse {}, effect);
+    Ok(Some(Decided {
+        transaction: Some(begun.transaction),
+        ..decided
+    }))
+}
+
+/// The last register of some samples, Wh.
+fn register_of(effect: &Effect) -> Option<i64> {
+    effect
+        .meter
+        .iter()
+        .filter_map(|row| row.energy_wh)
+        .next_back()
+}
+
+pub(super) async fn status_notification(call: &Call) -> Result<Decided, Refusal> {
     let request: StatusNotificationRequest = decode(&call.payload)?;
     let said = status::Said {
         connector: connector(request.connector_id),
@@ -133,13 +191,42 @@ pub(super) fn status_notification(call: &Call) -> Result<Decided, Refusal> {
         info: request.info,
         at: credible(request.timestamp, call.now),
     };
-    let effect = status::decide(&call.seated.station, said, call.now);
-    Ok(Decided::new(&StatusNotificationResponse {}, effect))
+    let at = said.at.unwrap_or(call.now);
+    let over = call.seated.says(said.connector, &said.status, at);
+    let mut effect = status::decide(&call.seated.station, said, call.now);
+    let Some((number, meter_stop_wh)) = over else {
+        return Ok(Decided::new(&StatusNotificationResponse {}, effect));
+    };
+    // Whoever does not tell of the start need not tell of the end either.
+    let known = call.seated.transactions(&call.csms, Some(number)).await?;
+    let open = known
+        .iter()
+        .any(|known| known.number == number && known.stopped_at.is_none());
+    let mut transaction = None;
+    if open {
+        let said = stop::Said {
+            number: Some(number),
+            meter_stop_wh,
+            stopped_at: at,
+            reason: None,
+            id_token: None,
+            flags: vec!["reconstructed".to_owned()],
+        };
+        let (ended, stopped) = stop::decide(&call.seated.station, said, &known, call.now);
+        effect.stops = ended.stops;
+        effect.events.extend(ended.events);
+        transaction = stopped;
+    }
+    Ok(Decided {
+        transaction,
+        ..Decided::new(&StatusNotificationResponse {}, effect)
+    })
 }
 
 pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     let request: StopTransactionRequest = decode(&call.payload)?;
     let number = request.transaction_id;
+    let id_tag = token(call, request.id_tag);
     let known = call.seated.transactions(&call.csms, number).await?;
     let mut flags = time_flags(request.timestamp, call.now);
     let meter_stop = noted_register(request.meter_stop, "meter-stop", &mut flags);
@@ -154,13 +241,14 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
         meter_stop_wh: meter_stop.or_else(|| started_at_wh(number)).unwrap_or(0),
         stopped_at: credible(request.timestamp, call.now).unwrap_or(call.now),
         reason: request.reason.map(|reason| reason.as_str().to_owned()),
-        id_token: request.id_tag.clone(),
+        id_token: id_tag.clone(),
         flags,
     };
     let (mut effect, transaction) = stop::decide(&call.seated.station, said, &known, call.now);
     let connector = transaction
         .as_ref()
         .map_or(0, |transaction| transaction.connector);
+    call.seated.is_announced(connector);
     let data = samples(
         call,
         &request.transaction_data,
@@ -169,7 +257,7 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     );
     (effect.meter, effect.signed, effect.late) = (data.meter, data.signed, data.late);
     // Only a stop that names a token is told about one (quirk 26).
-    let id_tag_info = match request.id_tag {
+    let id_tag_info = match id_tag {
         Some(token) => Some(id_tag_info(
             &ops::authorize::authorize(&call.csms, &token, call.now).await?,
         )),
@@ -208,6 +296,15 @@ fn id_tag_info(authorization: &Authorization) -> IdTagInfo {
             Verdict::Invalid => AuthorizationStatus::Invalid,
             Verdict::ConcurrentTx => AuthorizationStatus::ConcurrentTx,
         },
+    }
+}
+
+/// The token as people know it: some chargers add to it (quirk 49).
+fn token(call: &Call, tag: Option<String>) -> Option<String> {
+    if call.seated.station.options.tidy_tokens {
+        tag.map(|tag| ocpp::lenient::tidy_token(&tag))
+    } else {
+        tag
     }
 }
 

@@ -227,6 +227,21 @@ impl Station {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    pub async fn send_binary(&mut self, bytes: &[u8]) {
+        let frame = Message::binary(bytes.to_vec());
+        self.socket.send(frame).await.unwrap();
+    }
+
+    /// Waits for a ping (and answers it).
+    pub async fn ping_seen(&mut self) {
+        while !matches!(self.next().await.expect("an open socket"), Message::Ping(_)) {}
+    }
+
+    /// Whether a ping comes within this time.
+    pub async fn pinged_within(&mut self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.ping_seen()).await.is_ok()
+    }
+
     /// The next frame; or the code of the Close frame that came instead.
     pub async fn try_receive(&mut self) -> Result<Value, Option<u16>> {
         loop {
