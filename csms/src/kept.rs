@@ -1,7 +1,9 @@
 //! What the end of a command means for what is kept of its station: a plain match by action, one function per feature, in a
 //! file of its own. It runs in the transaction that ends the command.
 
+mod certificates;
 mod limits;
+mod station_jobs;
 
 use chrono::{DateTime, Utc};
 use store::commands::{Ended, Outcome, is_agreed};
@@ -27,6 +29,12 @@ impl Answer<'_> {
 pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
     match answer.ended.action {
         "TriggerMessage" | "ExtendedTriggerMessage" => limits::trigger(db, answer).await?,
+        "UpdateFirmware" | "SignedUpdateFirmware" | "GetDiagnostics" | "GetLog" => {
+            station_jobs::reply(db, answer).await?;
+        }
+        "GetInstalledCertificateIds" => certificates::listed(db, answer).await?,
+        "InstallCertificate" => certificates::added(db, answer).await?,
+        "DeleteCertificate" => certificates::removed(db, answer).await?,
         _ => {}
     }
     limits::action(db, answer).await

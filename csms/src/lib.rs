@@ -6,6 +6,7 @@
 mod commands;
 mod connection;
 mod credentials;
+mod files;
 mod gather;
 mod handshake;
 mod identity;
@@ -33,6 +34,7 @@ pub use numbers::scatter as transaction_number;
 
 use commands::Effects;
 use credentials::Credentials;
+use files::Files;
 use gather::Lookups;
 use ingest::Ingest;
 use numbers::Numbers;
@@ -63,6 +65,12 @@ pub struct Options {
     pub heartbeat_interval: Duration,
     /// How long nothing may be committed before chargers are sent away (they keep their queues).
     pub outage: Duration,
+    /// The largest file that a station may send, in bytes.
+    pub largest_upload: u64,
+    /// How long a file may take to come in.
+    pub upload_time: Duration,
+    /// How long who sends or fetches a file may stall.
+    pub file_patience: Duration,
     /// How many gathered writers there are; each has a connection of its own.
     pub lanes: usize,
 }
@@ -80,6 +88,9 @@ impl Default for Options {
             call_timeout: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(300),
             outage: Duration::from_secs(10),
+            largest_upload: 64 * 1024 * 1024,
+            upload_time: Duration::from_secs(3600),
+            file_patience: Duration::from_secs(30),
             lanes: 2,
         }
     }
@@ -131,6 +142,7 @@ pub async fn run(
         registry: Registry::default(),
         presence: Presence::default(),
         refusals: Refusals::default(),
+        files: Files::default(),
         options,
         node,
         clock,

@@ -5,14 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use store::stations::{NewStation, Registration, Station};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::connection::{self, Connection};
 use crate::credentials::Presented;
+use crate::files::{self, Answer, Line, said as plain};
 use crate::gather::Unavailable;
 use crate::handshake::{self, Accept, Decision, Refusal};
 use crate::{Csms, identity};
@@ -115,10 +114,15 @@ impl Drop for SeatTaken {
 async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, seat: SeatTaken) {
     drop(stream.set_nodelay(true));
     let seat = Arc::new(Mutex::new(Some(seat)));
+    let line = Line::default();
     let service = service_fn(|request| {
-        let (csms, seat) = (csms.clone(), seat.clone());
+        let (csms, seat, line) = (csms.clone(), seat.clone(), line.clone());
         async move {
-            Ok::<_, std::convert::Infallible>(answer(csms, request, address.ip(), &seat).await)
+            let answer = match files::token(request.uri().path()).map(str::to_owned) {
+                Some(token) => files::serve(&csms, request, &token, &line).await,
+                None => answer(csms, request, address.ip(), &seat).await,
+            };
+            Ok::<_, std::convert::Infallible>(answer)
         }
     });
     let served = http1::Builder::new()
@@ -126,14 +130,15 @@ async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, s
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    let served = tokio::select! {
+        served = served => served,
+        () = line.is_cut() => return tracing::debug!(%address, "a reader that stalled is cut off"),
+    };
     if let Err(error) = served {
         tracing::debug!(%error, %address, "a socket ended before its handshake");
     }
 }
-
-type Answer = Response<Full<Bytes>>;
 
 async fn answer(
     csms: Arc<Csms>,
@@ -349,16 +354,6 @@ fn refused(refusal: &Refusal) -> Answer {
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
-    answer
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
     answer
 }
 

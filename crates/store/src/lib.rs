@@ -18,6 +18,7 @@ pub mod disturb;
 pub mod driver_groups;
 pub mod error;
 pub mod events;
+pub mod files;
 #[cfg(any(test, feature = "testing"))]
 pub mod floor;
 pub mod holds;
@@ -25,6 +26,7 @@ pub mod holidays;
 pub mod id_tokens;
 pub mod ids;
 pub mod ingest;
+pub mod installed_certificates;
 pub mod invoices;
 pub mod job_runs;
 pub mod lago;

@@ -222,3 +222,88 @@ pub async fn strays(
     .fetch_all(&mut **db)
     .await?)
 }
+
+/// What a station answered to the command of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its word.
+    pub state: String,
+    /// Whether it will do it.
+    pub agreed: bool,
+    /// Whether it gives up what it did of the kind before.
+    pub replaces: bool,
+    /// The file that it will send.
+    pub file_name: Option<String>,
+}
+
+/// Writes the answer to the command of a job, if there is one. A refused job is over, and its tokens open nothing. (The
+/// station may have told of its progress before its answer was written: that stands.)
+pub async fn reply(
+    db: &mut PgConnection,
+    command: Uuid,
+    reply: &Reply,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let job = sqlx::query_scalar!(
+        "with job as (
+           update station_jobs set
+             state = case when state = 'Queued' then $2 else state end,
+             state_at = case when state = 'Queued' then $3 else state_at end,
+             ended_at = case when $4 then ended_at else coalesce(ended_at, $3) end,
+             succeeded = case when $4 then succeeded else coalesce(succeeded, false) end,
+             file_name = coalesce($5, file_name)
+           where command_id = $1 returning id, station_id, site_id, kind, action),
+         told as (
+           insert into events (at, kind, site_id, station_id, subject, detail)
+           select $3, 'job.state', site_id, station_id, id,
+                  jsonb_build_object('kind', kind, 'action', action, 'state', $2::text) from job)
+         insert into station_job_events (id, job_id, station_id, kind, source, state, detail, received_at, last_at)
+         select $6, id, station_id, kind, action, $2, $5, $3, $3 from job returning job_id",
+        command,
+        reply.state,
+        now,
+        reply.agreed,
+        reply.file_name,
+        ids::new_id(now)
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    .flatten();
+    let Some(job) = job else {
+        return Ok(());
+    };
+    if reply.agreed && reply.replaces {
+        sqlx::query!(
+            "update station_jobs old set state = 'Replaced', state_at = $2, ended_at = $2, succeeded = false
+             from station_jobs new
+             where new.id = $1 and old.station_id = new.station_id and old.action = new.action and old.id <> new.id
+               and old.ended_at is null and old.state <> 'Queued' and old.created_at <= new.created_at",
+            job,
+            now
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    if !reply.agreed {
+        sqlx::query!("delete from file_tokens where job_id = $1", job)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A job of the scope.
+pub async fn get(db: &mut Scoped<'_>, id: Uuid) -> Result<Option<Job>> {
+    Ok(sqlx::query_as!(
+        Job,
+        r#"select j.id, s.identity as station, j.action, j.request_id, j.command_id,
+                  case when j.state = 'Queued' then coalesce(c.status, 'Queued') else j.state end as "state!",
+                  j.state_at, j.ended_at, j.succeeded, j.location, j.log_type, j.file_name, j.file_id, j.from_version,
+                  j.booted_version, j.booted_at, j.created_at
+           from station_jobs j join stations s on s.id = j.station_id left join commands c on c.id = j.command_id
+           where j.id = $1"#,
+        id
+    )
+    .fetch_optional(&mut **db)
+    .await?)
+}

@@ -115,6 +115,15 @@ impl TestDb {
         found
     }
 
+    /// Whether a table has no row.
+    pub async fn is_empty(&self, table: &'static str) -> bool {
+        let none = format!("select not exists (select from {table})");
+        sqlx::query_scalar(AssertSqlSafe(none))
+            .fetch_one(&self.pool)
+            .await
+            .expect("a look into the table")
+    }
+
     /// Connections as `room`, with the rights and row policies of its role.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ mod commands;
 mod door;
 mod effects;
 mod faults;
+mod files;
 mod proxy;
 mod quirk_pack;
 mod quirks;

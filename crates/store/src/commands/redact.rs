@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::files;
+
 /// Stands where a secret was.
 pub const REDACTED: &str = "***";
 
@@ -14,7 +16,7 @@ pub fn payload(action: &str, payload: &str) -> Option<String> {
     }
     for place in ["/location", "/log/remoteLocation", "/firmware/location"] {
         if let Some(Value::String(location)) = value.pointer_mut(place)
-            && let Some(hidden) = without_password(location)
+            && let Some(hidden) = self::location(location)
         {
             *location = hidden;
             found = true;
@@ -56,6 +58,20 @@ fn hide_value(pair: &mut Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// A place of files without what opens it; `None` if nothing does.
+pub fn location(location: &str) -> Option<String> {
+    let hidden = without_password(location);
+    let token = without_token(hidden.as_deref().unwrap_or(location));
+    token.or(hidden)
+}
+
+/// `https://host/files/{token}` with the token hidden.
+fn without_token(location: &str) -> Option<String> {
+    let (before, rest) = location.split_once("/files/")?;
+    let token = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    files::is_token(token).then(|| format!("{before}/files/{REDACTED}{}", &rest[token.len()..]))
 }
 
 /// `ftp://user:password@host/` with the password hidden.
@@ -106,6 +122,16 @@ mod tests {
                 "GetLog",
                 r#"{"log":{"remoteLocation":"sftp://a:b:c@h"}}"#,
                 Some(r#"{"log":{"remoteLocation":"sftp://a:***@h"}}"#),
+            ),
+            (
+                "UpdateFirmware",
+                r#"{"location":"http://h/files/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}"#,
+                Some(r#"{"location":"http://h/files/***"}"#),
+            ),
+            (
+                "UpdateFirmware",
+                r#"{"location":"http://h/files/fw-1.2.bin"}"#,
+                None,
             ),
             ("Reset", r#"{"type":"Hard"}"#, None),
             ("Reset", "no JSON", None),
