@@ -19,7 +19,8 @@ grant usage on all sequences in schema public to forecourt_csms, forecourt_porta
 -- The portal reads everything (behind row policies) and writes what people own.
 grant select on all tables in schema public to forecourt_portal;
 grant insert, update, delete on
-    sites, users, site_memberships, sign_in_codes, logins, api_keys, mail_outbox, id_tokens, refusals
+    sites, users, site_memberships, sign_in_codes, logins, api_keys, mail_outbox, id_tokens, refusals,
+    authorize_attempts
     to forecourt_portal;
 grant insert on audit_log, commands, tasks, events, jobs, stations to forecourt_portal;
 grant update on stations, commands, tasks to forecourt_portal;
@@ -92,7 +93,7 @@ declare
     by_site text[] := array['stations', 'transactions', 'charging_sessions', 'commands', 'events',
                             'energy_hourly', 'sessions_daily', 'session_prices', 'session_corrections', 'lago_sync_state',
                             'lago_events', 'station_jobs'];
-    by_station text[] := array['station_presence', 'connectors', 'connector_history', 'odd_stops',
+    by_station text[] := array['authorize_attempts', 'station_log', 'station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
                                'station_limits', 'station_job_events', 'security_events', 'installed_certificates'];
 begin

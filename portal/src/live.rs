@@ -34,7 +34,7 @@ use crate::{
     pages::{
         asked::{Parameters, refuse},
         frame::Frame,
-        overview, session, sessions, station, stations,
+        messages, overview, session, sessions, station, stations,
     },
 };
 
@@ -149,6 +149,7 @@ enum Topic {
     Station,
     Sessions,
     Session(Uuid),
+    Messages,
 }
 
 impl Topic {
@@ -158,6 +159,7 @@ impl Topic {
             "stations" => Ok(Topic::Stations),
             "station" => Ok(Topic::Station),
             "sessions" => Ok(Topic::Sessions),
+            "messages" => Ok(Topic::Messages),
             "session" => parameters.id("id")?.map(Topic::Session).ok_or_else(|| {
                 refuse(
                     "id",
@@ -168,7 +170,7 @@ impl Topic {
             other => Err(refuse(
                 "topics",
                 other,
-                "one of overview, stations, station, sessions, session",
+                "one of overview, stations, station, sessions, session, messages",
             )),
         }
     }
@@ -185,6 +187,7 @@ impl Topic {
             Topic::Overview => overview::parts(db, frame, now).await,
             Topic::Stations => stations::parts(app, db, frame, parameters).await,
             Topic::Sessions => sessions::parts(app, db, &frame, parameters).await,
+            Topic::Messages => messages::parts(db, &frame, parameters).await,
             Topic::Station => station::parts(app, db, frame, parameters).await,
             Topic::Session(id) => session::parts(db, frame, id, now).await,
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::authorize_attempts::{self, Attempt};
 use crate::security_events::{self, NewEvent};
 use crate::{Error, Result};
 
@@ -131,6 +132,8 @@ pub struct Effect {
     pub statuses: Vec<Status>,
     /// Boots.
     pub boots: Vec<Boot>,
+    /// Tokens that were told no.
+    pub refused_tokens: Vec<Attempt>,
     /// States of firmware updates and log uploads.
     pub job_words: Vec<JobWord>,
     /// Security events.
@@ -258,6 +261,7 @@ async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> 
     let boots = all(effects, |effect| &effect.boots);
     write_boots(db, &boots).await?;
     station_jobs::note_boots(db, &boots).await?;
+    authorize_attempts::note(db, &all(effects, |effect| &effect.refused_tokens)).await?;
     station_jobs::hear(db, &all(effects, |effect| &effect.job_words)).await?;
     security_events::note(db, &all(effects, |effect| &effect.security_events)).await
 }
@@ -361,13 +365,19 @@ async fn write_boots(db: &mut PgConnection, boots: &[&Boot]) -> Result<()> {
     let accepted: Vec<bool> = boots.iter().map(|boot| boot.accepted).collect();
     let received: Vec<DateTime<Utc>> = boots.iter().map(|boot| boot.received_at).collect();
     sqlx::query!(
-        "update stations s set
+        "with said as (
+           select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[])
+             as said (station_id, vendor, model, serial, firmware, accepted, received_at)),
+         logged as (
+           insert into station_log (station_id, at, kind, detail)
+           select station_id, received_at, 'booted', jsonb_build_object(
+             'vendor', vendor, 'model', model, 'serial', serial, 'firmware', firmware, 'accepted', accepted)
+           from said)
+         update stations s set
            vendor = said.vendor, model = said.model, serial = said.serial, firmware = said.firmware,
            last_boot_at = said.received_at,
            first_accepted_at = coalesce(s.first_accepted_at, case when said.accepted then said.received_at end)
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[])
-           as said (station_id, vendor, model, serial, firmware, accepted, received_at)
-         where s.id = said.station_id",
+         from said where s.id = said.station_id",
         &stations,
         &column(|boot| &boot.vendor) as &[Option<String>],
         &column(|boot| &boot.model) as &[Option<String>],

@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod authorize_attempts;
 pub mod bell;
 pub mod billing_requests;
 pub mod charges;

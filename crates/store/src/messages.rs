@@ -1,6 +1,6 @@
 //! The message log as people and programs read it: one row per CALL with its answer. It is written in `ingest`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::cursor::Cursor;
@@ -66,6 +66,16 @@ pub struct Filter {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// How far back a list over all stations looks at first, and then further, until it has enough: their messages are found
+/// by time alone, and the newest are usually meant.
+const WINDOWS: [Option<TimeDelta>; 5] = [
+    Some(TimeDelta::minutes(10)),
+    Some(TimeDelta::hours(2)),
+    Some(TimeDelta::days(1)),
+    Some(TimeDelta::days(7)),
+    None,
+];
+
 /// The messages of the filter after `after`, newest first, at most `limit`.
 pub async fn list(
     db: &mut Scoped<'_>,
@@ -73,6 +83,29 @@ pub async fn list(
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<Vec<Message>> {
+    if filter.station.is_some() {
+        return within(db, filter, after, None, limit).await;
+    }
+    let enough = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    for window in WINDOWS {
+        found = within(db, filter, after, window, limit).await?;
+        if found.len() >= enough {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The same of a span of time that ends where the filter, or the page before, ends.
+async fn within(
+    db: &mut Scoped<'_>,
+    filter: &Filter,
+    after: Option<Cursor>,
+    window: Option<TimeDelta>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    let window_us = window.and_then(|window| window.num_microseconds());
     Ok(sqlx::query_as!(
         Message,
         r#"select m.id, m.received_at, s.identity as station, m.direction, m.message_id, m.action, m.payload, m.answer,
@@ -88,6 +121,8 @@ pub async fn list(
                     lower(concat_ws(' ', m.payload, m.answer, m.error_code, m.findings))) > 0)
              and m.received_at >= coalesce($3::timestamptz, '-infinity')
              and m.received_at < coalesce($4::timestamptz, 'infinity')
+             and m.received_at >= coalesce(
+                   least($4::timestamptz, $5::timestamptz, now()) - $13::bigint * interval '1 microsecond', '-infinity')
              and (m.received_at, m.id)
                  < (coalesce($5::timestamptz, 'infinity'), coalesce($6::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by m.received_at desc, m.id desc limit $7"#,
@@ -102,7 +137,55 @@ pub async fn list(
         filter.errors,
         filter.findings,
         filter.message_id,
-        filter.text
+        filter.text,
+        window_us
+    )
+    .fetch_all(&mut **db)
+    .await?)
+}
+
+/// A message of the scope. Its id says when the row was made, which is not long after its receipt.
+pub async fn get(db: &mut Scoped<'_>, id: Uuid) -> Result<Option<Message>> {
+    /// A CALL of ours is logged when it ended.
+    const LONGEST_CALL: TimeDelta = TimeDelta::minutes(30);
+    let made_at = id
+        .get_timestamp()
+        .and_then(|stamp| i64::try_from(stamp.to_unix().0).ok())
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let Some(made_at) = made_at else {
+        return Ok(None);
+    };
+    Ok(sqlx::query_as!(
+        Message,
+        r#"select m.id, m.received_at, s.identity as station, m.direction, m.message_id, m.action, m.payload, m.answer,
+                  m.error_code, m.answered_at, m.findings
+           from ocpp_messages m join stations s on s.id = m.station_id
+           where m.id = $1 and m.received_at between $2 and $3"#,
+        id,
+        made_at - LONGEST_CALL,
+        made_at + TimeDelta::minutes(1)
+    )
+    .fetch_optional(&mut **db)
+    .await?)
+}
+
+/// The messages of the same station just after `message`, the earliest first, at most `limit`.
+pub async fn just_after(
+    db: &mut Scoped<'_>,
+    message: &Message,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"select m.id, m.received_at, s.identity as station, m.direction, m.message_id, m.action, m.payload, m.answer,
+                  m.error_code, m.answered_at, m.findings
+           from ocpp_messages m join stations s on s.id = m.station_id
+           where s.identity = $1 and (m.received_at, m.id) > ($2, $3)
+           order by m.received_at, m.id limit $4"#,
+        message.station,
+        message.received_at,
+        message.id,
+        limit
     )
     .fetch_all(&mut **db)
     .await?)

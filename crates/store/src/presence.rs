@@ -35,7 +35,8 @@ pub async fn connected(db: &mut PgConnection, node: &str, sockets: &[Connected])
         .collect();
     let times: Vec<DateTime<Utc>> = sockets.iter().map(|socket| socket.at).collect();
     sqlx::query!(
-        "insert into station_presence as p
+        "with opened as (
+           insert into station_presence as p
            (station_id, generation, protocol, address, connected_at, last_seen_at, connected, node)
          select ask.*, ask.at, true, $6
          from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
@@ -45,7 +46,11 @@ pub async fn connected(db: &mut PgConnection, node: &str, sockets: &[Connected])
            generation = excluded.generation, protocol = excluded.protocol, address = excluded.address,
            connected_at = excluded.connected_at, last_seen_at = excluded.last_seen_at,
            connected = true, node = excluded.node
-         where p.generation < excluded.generation",
+         where p.generation < excluded.generation
+         returning station_id, connected_at, protocol, address)
+         insert into station_log (station_id, at, kind, detail)
+         select station_id, connected_at, 'connected', jsonb_build_object('protocol', protocol, 'address', address)
+         from opened",
         &stations,
         &generations,
         &protocols,
@@ -67,9 +72,12 @@ pub async fn disconnected(
     let stations: Vec<Uuid> = sockets.iter().map(|socket| socket.0).collect();
     let generations: Vec<i64> = sockets.iter().map(|socket| socket.1).collect();
     sqlx::query!(
-        "update station_presence p set connected = false, disconnected_at = $3
-         from unnest($1::uuid[], $2::bigint[]) as ask (station_id, generation)
-         where p.station_id = ask.station_id and p.generation = ask.generation and p.connected",
+        "with closed as (
+           update station_presence p set connected = false, disconnected_at = $3
+           from unnest($1::uuid[], $2::bigint[]) as ask (station_id, generation)
+           where p.station_id = ask.station_id and p.generation = ask.generation and p.connected
+           returning p.station_id)
+         insert into station_log (station_id, at, kind) select station_id, $3, 'disconnected' from closed",
         &stations,
         &generations,
         at
@@ -112,7 +120,10 @@ pub async fn seen(db: &mut PgConnection, seen: &[Seen]) -> Result<()> {
 /// A node starts: no socket that it held before lives.
 pub async fn node_started(db: &mut PgConnection, node: &str, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "update station_presence set connected = false, disconnected_at = $2 where node = $1 and connected",
+        "with closed as (
+           update station_presence set connected = false, disconnected_at = $2 where node = $1 and connected
+           returning station_id)
+         insert into station_log (station_id, at, kind) select station_id, $2, 'disconnected' from closed",
         node,
         at
     )

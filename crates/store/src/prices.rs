@@ -303,6 +303,7 @@ pub async fn revenue(db: &mut Scoped<'_>, filter: &Filter) -> Result<Vec<Revenue
              and ($4::uuid is null or c.site_id = $4)
              and ($5::text is null or c.state = $5)
              and (not $6 or c.id in (select session_id from held_sessions))
+             and ($7::text is null or lower(c.id_token) = lower($7))
              and p.state = 'priced'
              and not exists (select from session_prices n where n.session_id = p.session_id and n.revision > p.revision)
            group by 1 order by 1"#,
@@ -311,7 +312,8 @@ pub async fn revenue(db: &mut Scoped<'_>, filter: &Filter) -> Result<Vec<Revenue
         filter.identities() as Option<Vec<String>>,
         filter.site_id,
         filter.state(),
-        filter.held
+        filter.held,
+        filter.id_token
     )
     .fetch_all(&mut **db)
     .await?)

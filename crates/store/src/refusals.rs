@@ -83,6 +83,55 @@ pub async fn list(db: &mut PgConnection, after: Option<&Place>, limit: i64) -> R
     .await?)
 }
 
+/// Which refusals; the empty search is every one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Whose identity or address contains this, whatever the case.
+    pub text: Option<String>,
+    /// For this reason.
+    pub reason: Option<String>,
+}
+
+/// The refusals of the search after `after`, last first, at most `limit`. They belong to no site: only a reader of all
+/// sites may ask.
+pub async fn search(
+    db: &mut PgConnection,
+    search: &Search,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Vec<Listed>> {
+    Ok(sqlx::query_as!(
+        Listed,
+        "select identity, reason, detail, address, attempts, first_at, last_at
+         from refusals
+         where ($1::timestamptz is null or last_at < $1 or (last_at = $1 and (identity, reason) > ($2, $3)))
+           and ($5::text is null or position(lower($5) in lower(concat_ws(' ', identity, address))) > 0)
+           and ($6::text is null or reason = $6)
+         order by last_at desc, identity, reason limit $4",
+        after.map(|place| place.0),
+        after.map(|place| place.1.as_str()),
+        after.map(|place| place.2.as_str()),
+        limit,
+        search.text,
+        search.reason
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Every reason that somebody was refused for, and of how many.
+pub async fn reasons(db: &mut PgConnection) -> Result<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"select reason, count(*) as "count!" from refusals group by reason order by count(*) desc, reason"#
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.reason, row.count))
+        .collect())
+}
+
 /// Takes what was refused under this identity, whatever the case, off the list; answers how many lines it were.
 pub async fn forget(db: &mut PgConnection, identity: &str) -> Result<u64> {
     let forgotten = sqlx::query!(

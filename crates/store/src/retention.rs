@@ -99,6 +99,17 @@ async fn one_batch(db: &mut PgConnection, entity: &str, horizon: DateTime<Utc>) 
             "delete from connector_history where ctid in
              (select ctid from connector_history where received_at < $1 limit $2)"
         ),
+        "authorize_attempts" => delete!(
+            db,
+            horizon,
+            "delete from authorize_attempts where ctid in
+             (select ctid from authorize_attempts where last_at < $1 limit $2)"
+        ),
+        "station_log" => delete!(
+            db,
+            horizon,
+            "delete from station_log where ctid in (select ctid from station_log where at < $1 limit $2)"
+        ),
         "refusals" => delete!(
             db,
             horizon,

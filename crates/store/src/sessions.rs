@@ -106,6 +106,8 @@ pub struct Filter {
     pub state: Option<State>,
     /// Only those that wait for a person before they are billed.
     pub held: bool,
+    /// Of this id token, whatever the case.
+    pub id_token: Option<String>,
 }
 
 impl Filter {
@@ -225,6 +227,7 @@ pub async fn list(
              and ($4::uuid is null or site_id = $4)
              and ($5::text is null or state = $5)
              and (not $9 or id in (select session_id from held_sessions))
+             and ($10::text is null or lower(id_token) = lower($10))
              and (started_at, id) < (coalesce($6::timestamptz, 'infinity'), coalesce($7::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by started_at desc, id desc limit $8"#,
         filter.from,
@@ -235,7 +238,8 @@ pub async fn list(
         after.map(|cursor| cursor.at),
         after.map(|cursor| cursor.id),
         limit,
-        filter.held
+        filter.held,
+        filter.id_token
     )
     .fetch_all(&mut **db)
     .await?;
@@ -255,13 +259,15 @@ pub async fn totals(db: &mut Scoped<'_>, filter: &Filter) -> Result<Totals> {
                   or station_id = any (array(select id from stations where lower(identity) = any ($3))))
              and ($4::uuid is null or site_id = $4)
              and ($5::text is null or state = $5)
-             and (not $6 or id in (select session_id from held_sessions))"#,
+             and (not $6 or id in (select session_id from held_sessions))
+             and ($7::text is null or lower(id_token) = lower($7))"#,
         filter.from,
         filter.to,
         filter.identities() as Option<Vec<String>>,
         filter.site_id,
         filter.state(),
-        filter.held
+        filter.held,
+        filter.id_token
     )
     .fetch_one(&mut **db)
     .await?)

@@ -1,4 +1,5 @@
-//! What happened to one station, newest first: what its connectors said, and what people changed.
+//! What happened to one station, newest first: what its connectors said, when it came, went and booted, and what people
+//! changed.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -20,6 +21,24 @@ pub struct Entry {
 pub enum What {
     /// A connector said something new of itself.
     Status(Status),
+    /// It connected.
+    Connected {
+        /// The subprotocol.
+        protocol: String,
+        /// From where.
+        address: String,
+        /// Since when it was gone; unknown if nobody saw it go.
+        gone_since: Option<DateTime<Utc>>,
+    },
+    /// Its socket was closed.
+    Disconnected,
+    /// It booted.
+    Booted {
+        /// Vendor, model and firmware, as far as it said them.
+        what: String,
+        /// Whether we accepted it.
+        accepted: bool,
+    },
     /// Somebody changed the station.
     Edit(Edit),
 }
@@ -86,6 +105,55 @@ pub async fn statuses(
                 info: row.info,
                 said_at: row.at,
             }),
+        })
+        .collect())
+}
+
+/// When it came, went and booted before `before`, newest first, at most `limit`.
+pub async fn comings(
+    db: &mut Scoped<'_>,
+    station_id: Uuid,
+    before: Option<DateTime<Utc>>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let rows = sqlx::query!(
+        r#"select l.at, l.kind, l.detail, gone.at as "gone_since?"
+           from station_log l
+           left join lateral (
+             select p.at, p.kind from station_log p
+             where l.kind = 'connected' and p.station_id = l.station_id and p.at <= l.at and p.kind <> 'booted'
+               and (p.at, p.kind) <> (l.at, l.kind)
+             order by p.at desc limit 1) gone on gone.kind = 'disconnected'
+           where l.station_id = $1 and l.at < coalesce($2::timestamptz, 'infinity')
+           order by l.at desc limit $3"#,
+        station_id,
+        before,
+        limit
+    )
+    .fetch_all(&mut **db)
+    .await?;
+    let word = |detail: &Value, name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+    Ok(rows
+        .into_iter()
+        .map(|row| Entry {
+            at: row.at,
+            what: match row.kind.as_str() {
+                "connected" => What::Connected {
+                    protocol: word(&row.detail, "protocol"),
+                    address: word(&row.detail, "address"),
+                    gone_since: row.gone_since,
+                },
+                "booted" => What::Booted {
+                    what: ["vendor", "model", "firmware"]
+                        .map(|name| word(&row.detail, name))
+                        .into_iter()
+                        .filter(|word| !word.is_empty())
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                    accepted: row.detail["accepted"] == true,
+                },
+                _ => What::Disconnected,
+            },
         })
         .collect())
 }

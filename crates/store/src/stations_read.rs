@@ -14,6 +14,8 @@ pub struct Station {
     pub id: Uuid,
     /// As registered.
     pub identity: String,
+    /// What people call it; may be empty.
+    pub name: String,
     /// Where it stands.
     pub site_id: Option<Uuid>,
     /// That site's name.
@@ -63,6 +65,8 @@ pub struct Filter<'a> {
     pub identity: Option<&'a str>,
     /// At this site.
     pub site_id: Option<Uuid>,
+    /// Pending or rejected.
+    pub unaccepted: bool,
 }
 
 /// The stations of the filter whose identity comes after `after`, by identity, at most `limit`.
@@ -73,7 +77,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Station>> {
     let rows = sqlx::query!(
-        r#"select s.id, s.identity, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.security_profile,
+        r#"select s.id, s.identity, s.name, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.security_profile,
                   s.password_hash is not null as "has_password!", s.options, s.vendor, s.model, s.serial, s.firmware,
                   n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
                   n.connected_at as "connected_at?", n.disconnected_at as "disconnected_at?", n.address as "address?",
@@ -84,11 +88,13 @@ pub async fn list(
            where ($1::text is null or lower(s.identity) = lower($1))
              and ($2::uuid is null or s.site_id = $2)
              and ($3::text is null or lower(s.identity) > lower($3))
+             and (not $5 or s.registration <> 'accepted')
            order by lower(s.identity) limit $4"#,
         filter.identity,
         filter.site_id,
         after,
-        limit
+        limit,
+        filter.unaccepted
     )
     .fetch_all(&mut **db)
     .await?;
@@ -100,6 +106,7 @@ pub async fn list(
             connectors: connectors.remove(&row.id).unwrap_or_default(),
             id: row.id,
             identity: row.identity,
+            name: row.name,
             site_id: row.site_id,
             site: row.site,
             time_zone: row.time_zone,
@@ -127,7 +134,7 @@ pub async fn list(
 pub async fn get(db: &mut Scoped<'_>, identity: &str) -> Result<Option<Station>> {
     let filter = Filter {
         identity: Some(identity),
-        site_id: None,
+        ..Filter::default()
     };
     Ok(list(db, &filter, None, 1).await?.pop())
 }

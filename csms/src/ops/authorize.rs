@@ -1,7 +1,9 @@
 //! Whether a token may charge.
 
 use chrono::{DateTime, Utc};
+use store::authorize_attempts::Attempt;
 use store::lookup::Token;
+use uuid::Uuid;
 
 use crate::Csms;
 use crate::gather::Unavailable;
@@ -25,6 +27,31 @@ pub(crate) enum Verdict {
     ConcurrentTx,
     /// It charges on nobody's account, where the settings ask for one. The token's own status stays what it is.
     NoAccount,
+}
+
+impl Authorization {
+    /// What is kept of it: that a token was told no. What was accepted is kept as what it led to.
+    pub(crate) fn attempt(
+        &self,
+        station_id: Uuid,
+        token: &str,
+        at: DateTime<Utc>,
+    ) -> Option<Attempt> {
+        let verdict = match self.verdict {
+            Verdict::Accepted => return None,
+            Verdict::Blocked => "blocked",
+            Verdict::Expired => "expired",
+            Verdict::Invalid => "invalid",
+            Verdict::ConcurrentTx => "concurrent_tx",
+            Verdict::NoAccount => "no_account",
+        };
+        Some(Attempt {
+            station_id,
+            token: token.replace('\0', "\u{fffd}"),
+            verdict,
+            at,
+        })
+    }
 }
 
 /// Looks the token up and decides.

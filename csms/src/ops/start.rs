@@ -81,7 +81,13 @@ pub(crate) async fn start(
                     tracing::warn!(%error, "no transaction number can be had");
                     Refusal::Broken
                 })?;
-                decide(&seated.station, said, number, authorization, &found, now)
+                let attempt = authorization.attempt(seated.station.id, &said.id_token, now);
+                let mut decided = decide(&seated.station, said, number, authorization, &found, now);
+                decided.effect.refused_tokens = attempt
+                    .filter(|_| seated.is_accepted())
+                    .into_iter()
+                    .collect();
+                decided
             }
         },
     )

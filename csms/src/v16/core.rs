@@ -66,7 +66,12 @@ pub(super) async fn authorize(call: &Call) -> Result<Decided, Refusal> {
     let answer = AuthorizeResponse {
         id_tag_info: id_tag_info(&authorization),
     };
-    Ok(Decided::new(&answer, Effect::default()))
+    let refused = authorization.attempt(call.seated.station.id, &token, call.now);
+    let effect = Effect {
+        refused_tokens: refused.into_iter().collect(),
+        ..Effect::default()
+    };
+    Ok(Decided::new(&answer, effect))
 }
 
 pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {

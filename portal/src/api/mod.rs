@@ -10,7 +10,7 @@ pub(crate) mod input;
 mod invoices;
 mod lago;
 mod mappings;
-mod messages;
+pub(crate) mod messages;
 mod refusals;
 mod sessions;
 mod shape;

@@ -149,6 +149,7 @@ pub(crate) async fn list(
         held: params
             .read("held", "true or false", |text| text.parse().ok())
             .unwrap_or(false),
+        id_token: None,
     };
     let site = params.text("site");
     let after = params.after(|text| text.parse().ok());

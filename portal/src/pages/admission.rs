@@ -1,15 +1,15 @@
-//! Who is let in: what the buttons of `/stations` do. A station that waits is accepted or blocked; so is a charger that
+//! Who is let in: what the buttons of `/stations` and `/waiting` do. A station that waits is accepted or blocked; so is a charger that
 //! was refused because nobody had registered it, which registers it; and what was refused can be forgotten.
 
 use axum::{extract::State, response::Response};
 use serde_json::json;
 use store::{
     audit, refusals,
-    stations::{self, NewStation, Registration, StationChange},
+    stations::{self, NewStation, Options, Registration, StationChange},
     stations_read,
 };
 
-use super::flash::Flash;
+use super::{flash::Flash, form::Form};
 use crate::{AppState, Error, Result, api::input::Segment, auth::Viewer};
 
 /// `POST /stations/{identity}/accept`
@@ -17,8 +17,9 @@ pub(crate) async fn accept(
     app: State<AppState>,
     viewer: Viewer,
     identity: Segment,
+    form: Form,
 ) -> Result<Response> {
-    register(app, viewer, identity, Registration::Accepted).await
+    register(app, viewer, identity, form, Registration::Accepted).await
 }
 
 /// `POST /stations/{identity}/block`
@@ -26,8 +27,9 @@ pub(crate) async fn block(
     app: State<AppState>,
     viewer: Viewer,
     identity: Segment,
+    form: Form,
 ) -> Result<Response> {
-    register(app, viewer, identity, Registration::Rejected).await
+    register(app, viewer, identity, form, Registration::Rejected).await
 }
 
 /// `POST /stations/{identity}/hold`: it waits (again) for somebody to decide.
@@ -35,14 +37,16 @@ pub(crate) async fn hold(
     app: State<AppState>,
     viewer: Viewer,
     identity: Segment,
+    form: Form,
 ) -> Result<Response> {
-    register(app, viewer, identity, Registration::Pending).await
+    register(app, viewer, identity, form, Registration::Pending).await
 }
 
 async fn register(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
+    form: Form,
     registration: Registration,
 ) -> Result<Response> {
     let now = app.clock.now();
@@ -90,7 +94,45 @@ async fn register(
         Some(before) => said.with_undo(way(&identity, before)),
         None => said,
     };
-    Ok(said.to(&app, "/stations"))
+    Ok(said.to(&app, back(&form)))
+}
+
+/// The page whose button it was; the list of stations if it names none.
+fn back(form: &Form) -> &str {
+    match form.value("back") {
+        "" => "/stations",
+        back => super::theme::local(back),
+    }
+}
+
+/// `POST /stations/{identity}/assume-16`: it is served as OCPP 1.6 though it offers no subprotocol.
+pub(crate) async fn assume_16(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    Segment(identity): Segment,
+    form: Form,
+) -> Result<Response> {
+    let now = app.clock.now();
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    let station = stations_read::get(&mut db, &identity)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("there is no station {identity:?}")))?;
+    viewer.must_control(station.site_id)?;
+    let mut options: Options = serde_json::from_value(station.options)
+        .map_err(|error| Error::Broken(format!("the switches of {identity}: {error}")))?;
+    let pair = json!({"before": options.assume_16, "after": true});
+    options.assume_16 = true;
+    let change = StationChange {
+        options: Some(&options),
+        ..StationChange::default()
+    };
+    stations::change(&mut db, &identity, &change).await?;
+    let entity = format!("station/{}", station.id);
+    let done = viewer.did(now, "station.change", entity, json!({ "assume_16": pair }));
+    audit::record(&mut db, &done).await?;
+    db.commit().await?;
+    let said = format!("{identity} is served as OCPP 1.6 as soon as it tries again.");
+    Ok(Flash::new(said).to(&app, back(&form)))
 }
 
 /// What becomes of a station that is registered so.
@@ -119,6 +161,7 @@ pub(crate) async fn forget(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
+    form: Form,
 ) -> Result<Response> {
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
@@ -132,5 +175,5 @@ pub(crate) async fn forget(
     db.commit().await?;
     let said =
         format!("What {identity} tried is forgotten; should it try again, it is listed again.");
-    Ok(Flash::new(said).to(&app, "/stations"))
+    Ok(Flash::new(said).to(&app, back(&form)))
 }

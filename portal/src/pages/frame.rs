@@ -31,6 +31,8 @@ pub struct Item {
     pub icon: &'static str,
     /// Who may go there: nobody else is shown the line.
     pub access: Access,
+    /// Whether partners are shown it.
+    pub partners: bool,
 }
 
 const fn item(path: &'static str, name: &'static str, icon: &'static str, access: Access) -> Item {
@@ -39,6 +41,15 @@ const fn item(path: &'static str, name: &'static str, icon: &'static str, access
         name,
         icon,
         access,
+        partners: true,
+    }
+}
+
+/// A line that names people's cards: not for partners.
+const fn staff(path: &'static str, name: &'static str, icon: &'static str) -> Item {
+    Item {
+        partners: false,
+        ..item(path, name, icon, Access::Read)
     }
 }
 
@@ -50,6 +61,7 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             item("/", "Overview", icon::BARS, Access::Read),
             item("/stations", "Stations", icon::STATION, Access::Read),
             item("/sessions", "Sessions", icon::BOLT, Access::Read),
+            staff("/messages", "Messages", icon::LIST),
         ],
     ),
     (
@@ -74,6 +86,7 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
         "Customers",
         &[
             item("/customers", "Customers", icon::PEOPLE, Access::ReadAll),
+            item("/tags", "Id tags", icon::CARD, Access::ReadAll),
             item(
                 "/driver-groups",
                 "Driver groups",
@@ -157,6 +170,7 @@ fn groups(viewer: &Viewer) -> Vec<Group> {
             items: items
                 .iter()
                 .filter(|item| viewer.may(item.access).is_ok())
+                .filter(|item| item.partners || viewer.role != Some(Role::Partner))
                 .collect(),
         })
         .filter(|group| !group.items.is_empty())

@@ -1,6 +1,11 @@
-//! The message log: a CALL and its answer in one row, newest first, filtered by the query.
+//! `/messages`: the message log, a CALL and its answer in one row, newest first, filtered by the query. A station's page
+//! shows the same list of its own.
+
+mod file;
+mod one;
 
 use askama::{Template, filters::HtmlSafe};
+use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use store::{
@@ -9,9 +14,12 @@ use store::{
 };
 use uuid::Uuid;
 
-use super::asked::{Parameters, query};
+use super::{
+    asked::{Parameters, query},
+    frame::Frame,
+};
 use crate::{
-    Result,
+    Access, AppState, Error, Result, Route,
     live::Part,
     view::{Chip, Moment, number, time},
 };
@@ -30,12 +38,76 @@ pub(super) struct Place {
     pub station: Option<String>,
 }
 
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            path: "/messages".to_owned(),
+            station: None,
+        }
+    }
+}
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/messages", Access::Read, page),
+        Route::get("/messages.jsonl", Access::Read, file::jsonl),
+        Route::get("/messages/{id}", Access::Read, one::page),
+    ]
+}
+
+/// # Errors
+/// 403 to partners: what chargers say names people's cards.
+fn staff_only(frame: &Frame) -> Result<()> {
+    if frame.masks_tokens {
+        let refused = "your role does not see messages: they name people's cards";
+        return Err(Error::Forbidden(refused.to_owned()));
+    }
+    Ok(())
+}
+
+#[derive(Template)]
+#[template(path = "messages.html")]
+struct Messages {
+    frame: Frame,
+    as_of: Moment,
+    list: List,
+}
+
+async fn page(
+    State(app): State<AppState>,
+    mut frame: Frame,
+    parameters: Parameters,
+) -> Result<Response> {
+    staff_only(&frame)?;
+    let mut db = frame.scope.begin(&app.pool).await?;
+    frame.position = store::events::now(&mut db).await?;
+    let list = List::load(&mut db, Place::default(), &parameters).await?;
+    super::html(&Messages {
+        as_of: Moment::new(app.clock.now(), None),
+        frame,
+        list,
+    })
+}
+
+/// What of the page changes by itself.
+pub(crate) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: &Frame,
+    parameters: &Parameters,
+) -> Result<Vec<Part>> {
+    staff_only(frame)?;
+    List::load(db, Place::default(), parameters).await?.parts()
+}
+
 /// What the list was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asked {
     place: Place,
     filter: Filter,
     after: Option<Cursor>,
+    /// It stays as it is while somebody reads it.
+    paused: bool,
 }
 
 impl Asked {
@@ -58,6 +130,7 @@ impl Asked {
             to: parameters.instant("to", true)?,
         };
         Ok(Asked {
+            paused: ticked("pause")?.unwrap_or(false),
             place,
             filter,
             after: parameters.read("after", "a place that this list handed out", |text| {
@@ -127,6 +200,34 @@ impl Asked {
     fn link(&self, after: Option<Cursor>) -> String {
         format!("{}{}", self.place.path, query(&self.pairs(after)))
     }
+
+    /// What the live stream of this very page asks for.
+    fn live_query(&self) -> String {
+        let mut pairs = self.pairs(self.after);
+        pairs.extend(self.paused.then(|| ("pause", "1".to_owned())));
+        query(&pairs).replacen('?', "&", 1)
+    }
+
+    /// This list, standing still or going on.
+    fn pause_link(&self) -> String {
+        let mut pairs = self.pairs(None);
+        if !self.paused {
+            pairs.push(("pause", "1".to_owned()));
+        }
+        format!("{}{}", self.place.path, query(&pairs))
+    }
+
+    /// The same messages as a file.
+    fn file_link(&self) -> String {
+        let mut pairs = self.pairs(None);
+        pairs.extend(
+            self.place
+                .station
+                .clone()
+                .map(|station| ("station", station)),
+        );
+        format!("/messages.jsonl{}", query(&pairs))
+    }
 }
 
 /// The filter and what it finds.
@@ -141,6 +242,8 @@ pub(super) struct List {
     rows: Vec<Row>,
     first_link: String,
     next_link: Option<String>,
+    pause_link: String,
+    file_link: String,
     /// The query of this very page, to be asked for again by its live stream.
     pub live_query: String,
 }
@@ -185,14 +288,24 @@ impl List {
             rows: found.into_iter().map(row).collect(),
             first_link: asked.link(None),
             next_link: next.map(|next| asked.link(Some(next))),
-            live_query: query(&asked.pairs(asked.after)).replacen('?', "&", 1),
+            pause_link: asked.pause_link(),
+            file_link: asked.file_link(),
+            live_query: asked.live_query(),
             asked,
         })
     }
 
+    /// Whether new messages appear in it: not while it is paused, nor on a page of older ones.
+    pub(super) fn tails(&self) -> bool {
+        !self.asked.paused && self.asked.after.is_none()
+    }
+
     /// What of it changes by itself.
-    pub(super) fn part(&self) -> Result<Part> {
-        Part::render("messages", &self.as_list())
+    pub(super) fn parts(&self) -> Result<Vec<Part>> {
+        if !self.tails() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Part::render("messages", &self.as_list())?])
     }
 }
 

@@ -24,8 +24,10 @@ pub mod settings;
 pub mod station;
 pub mod stations;
 pub mod sync;
+pub mod tags;
 pub mod tariffs;
 pub mod theme;
+pub mod waiting;
 
 use askama::Template;
 use axum::{
@@ -40,6 +42,9 @@ pub fn routes() -> Vec<Route> {
     [
         main(),
         station::routes(),
+        messages::routes(),
+        tags::routes(),
+        waiting::routes(),
         tariffs::routes(),
         money(),
         reports(),
@@ -69,6 +74,11 @@ fn main() -> Vec<Route> {
             "/stations/{identity}/hold",
             Access::Control,
             admission::hold,
+        ),
+        Route::post(
+            "/stations/{identity}/assume-16",
+            Access::Control,
+            admission::assume_16,
         ),
         Route::post(
             "/refusals/{identity}/forget",

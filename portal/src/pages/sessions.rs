@@ -62,7 +62,13 @@ struct Asked {
 impl Asked {
     /// Without a period it is the seven days that end with the running hour; active sessions are shown whenever they
     /// began, and so is everything with `from=all`.
-    fn read(place: Place, parameters: &Parameters, now: DateTime<Utc>) -> Result<Self> {
+    /// Who sees no id tokens cannot look for one either.
+    fn read(
+        place: Place,
+        parameters: &Parameters,
+        masks_tokens: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let states = SessionState::ALL.map(SessionState::as_str).join(", ");
         let state = parameters.read("state", &format!("one of {states}"), SessionState::parse)?;
         let all = parameters.first("from") == Some("all");
@@ -98,6 +104,10 @@ impl Asked {
                 held: parameters
                     .read("price", "held", |text| (text == "held").then_some(()))?
                     .is_some(),
+                id_token: parameters
+                    .first("token")
+                    .filter(|_| !masks_tokens)
+                    .map(str::to_owned),
             },
             period,
             after: parameters.read("after", "a place that this list handed out", |text| {
@@ -113,6 +123,7 @@ impl Asked {
             || filter.site_id.is_some()
             || filter.state.is_some()
             || filter.held
+            || filter.id_token.is_some()
     }
 
     /// The stations that the query chose; on the page of one station none can be.
@@ -126,6 +137,10 @@ impl Asked {
     /// The path of this list with a query.
     fn link(&self, pairs: &[(&str, String)]) -> String {
         format!("{}{}", self.place.path, query(pairs))
+    }
+
+    fn id_token(&self) -> &str {
+        self.filter.id_token.as_deref().unwrap_or_default()
     }
 
     fn is_site(&self, site: &Uuid) -> bool {
@@ -171,6 +186,9 @@ impl Asked {
         if self.filter.site_id.is_some() {
             words.push("at one site".to_owned());
         }
+        if let Some(token) = &self.filter.id_token {
+            words.push(format!("with the id token {token}"));
+        }
         if let Some(state) = self.filter.state {
             words.push(format!("in the state {}", state.as_str()));
         }
@@ -210,6 +228,7 @@ impl Asked {
         if filter.held {
             pairs.push(("price", "held".to_owned()));
         }
+        pairs.extend(filter.id_token.clone().map(|token| ("token", token)));
         pairs.extend(after.map(|after| ("after", after.to_string())));
         pairs
     }
@@ -315,6 +334,7 @@ pub(super) struct List {
     /// The query of this very page, to be asked for again by its live stream.
     pub live_query: String,
     ocpp_url: String,
+    masks_tokens: bool,
     asked: Asked,
 }
 
@@ -379,7 +399,7 @@ impl List {
         parameters: &Parameters,
     ) -> Result<Self> {
         let now = app.clock.now();
-        let asked = Asked::read(place, parameters, now)?;
+        let asked = Asked::read(place, parameters, frame.masks_tokens, now)?;
         let mut found = sessions::list(db, &asked.filter, asked.after, PAGE + 1).await?;
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let more = found.len() > page;
@@ -431,6 +451,7 @@ impl List {
             all_link: asked.link(&asked.pairs(Some(all), None)),
             live_query: query(&asked.pairs(None, asked.after)).replacen('?', "&", 1),
             ocpp_url: app.config.ocpp_public_url.clone(),
+            masks_tokens: frame.masks_tokens,
             asked,
         })
     }
@@ -483,6 +504,7 @@ mod tests {
         Asked::read(
             Place::default(),
             &pairs.into(),
+            false,
             "2026-11-20T12:34:00Z".parse().unwrap(),
         )
     }

@@ -28,7 +28,7 @@ use crate::{
 /// Stations on one page.
 const PAGE: i64 = 50;
 /// Refusals shown.
-const REFUSALS: i64 = 50;
+const REFUSALS: i64 = 10;
 
 /// What the page was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

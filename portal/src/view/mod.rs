@@ -2,6 +2,7 @@
 
 pub mod curve;
 pub mod icon;
+pub mod json;
 pub mod number;
 pub mod state;
 pub mod tariff;

@@ -62,6 +62,18 @@ impl Chip {
         }
     }
 
+    /// Whether an id tag may charge.
+    pub fn tag(status: &str, is_over: bool) -> Self {
+        match status {
+            "accepted" if is_over => Chip::new("suspended", icon::CLOCK, "Expired"),
+            "accepted" => Chip::new("available", icon::CHECK, "Accepted"),
+            "blocked" => Chip::new("faulted", icon::SLASH, "Blocked"),
+            "expired" => Chip::new("suspended", icon::CLOCK, "Expired"),
+            "invalid" => Chip::new("unavailable", icon::SLASH, "Invalid"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
     /// What an answer says of itself.
     pub fn answer(status: &str) -> Self {
         match status {

@@ -15,6 +15,7 @@ mod legal_holds;
 mod limits;
 mod look;
 mod mappings;
+mod messages;
 mod overview;
 mod prices;
 mod reports;
@@ -26,7 +27,9 @@ mod station;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;
+mod tags;
 mod tariffs;
 mod theme;
+mod waiting;
 mod wall;
 mod webhooks;

@@ -16,16 +16,17 @@ use crate::{
         frame::Frame,
         html,
     },
-    view::{Chip, Moment},
+    view::{Chip, Moment, number},
 };
 
 /// Lines on one page.
 const PAGE: usize = 100;
 
 /// What can be shown, by its name in the URL and in words.
-const KINDS: [(&str, &str); 3] = [
+const KINDS: [(&str, &str); 4] = [
     ("faults", "Faults"),
     ("statuses", "All states"),
+    ("connections", "Connections and boots"),
     ("edits", "Changes by people"),
 ];
 
@@ -102,6 +103,9 @@ async fn page(
     if all || asked.shows("faults") {
         found.extend(station_history::statuses(&mut db, station, !all, asked.before, limit).await?);
     }
+    if asked.shows("connections") {
+        found.extend(station_history::comings(&mut db, station, asked.before, limit).await?);
+    }
     if asked.shows("edits") {
         found.extend(station_history::edits(&mut db, station, asked.before, limit).await?);
     }
@@ -115,7 +119,7 @@ async fn page(
         format!("{}{}", head.below("history"), query(&pairs))
     };
     let mut choices = vec![Choice {
-        title: "Faults and changes",
+        title: "Faults, connections, changes",
         link: link(None, None),
         current: asked.kind.is_none(),
     }];
@@ -144,6 +148,35 @@ fn line(entry: &Entry, zone: Option<&str>) -> Line {
             whose(status.connector),
             said(status),
         ),
+        What::Connected {
+            protocol,
+            address,
+            gone_since,
+        } => {
+            let gone = gone_since
+                .map(|gone| format!("after {} of absence", number::spell(entry.at - gone)));
+            let from = (!address.is_empty()).then(|| format!("from {address}"));
+            let words = [gone, from, Some(protocol.clone())];
+            let said: Vec<String> = words.into_iter().flatten().collect();
+            (
+                Some(Chip::presence(true)),
+                "Connected".to_owned(),
+                said.join(" · "),
+            )
+        }
+        What::Disconnected => (
+            Some(Chip::presence(false)),
+            "Disconnected".to_owned(),
+            String::new(),
+        ),
+        What::Booted { what, accepted } => {
+            let verdict = if *accepted {
+                "accepted"
+            } else {
+                "not accepted"
+            };
+            (None, "Booted".to_owned(), format!("{what} · {verdict}"))
+        }
         What::Edit(edit) => (None, in_words(&edit.action), changed(edit)),
     };
     Line {

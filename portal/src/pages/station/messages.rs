@@ -61,5 +61,5 @@ pub(super) async fn parts(
     parameters: &Parameters,
 ) -> Result<Vec<Part>> {
     let list = List::load(db, place(head), parameters).await?;
-    Ok(vec![list.part()?])
+    list.parts()
 }
