@@ -11,9 +11,11 @@ pub mod export;
 pub mod lago;
 pub mod limits;
 pub mod live;
+pub mod orders;
 pub mod pages;
 pub mod router;
 pub mod state;
+pub mod tasks;
 pub mod view;
 pub mod webhooks;
 

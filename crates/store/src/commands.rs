@@ -283,6 +283,25 @@ pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
+/// Takes back a command that was not sent yet; false if it was, or has ended.
+pub async fn cancel(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    let rung = sqlx::query!(
+        r#"with gone as (
+             update commands set status = 'cancelled', payload = coalesce(shown, payload)
+             where id = $1 and status = 'queued' returning id, site_id, station_id, action),
+           told as (
+             insert into events (at, kind, site_id, station_id, subject, detail)
+             select $2, 'command.cancelled', site_id, station_id, id, jsonb_build_object('action', action) from gone)
+           select pg_notify($3, id::text) from gone"#,
+        id,
+        now,
+        ENDED_CHANNEL
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(!rung.is_empty())
+}
+
 /// The stations that have a command to be sent; the fallback for a doorbell that nobody heard. (One that is under way
 /// does not count here: it may have been lost, and only the station's connection knows.)
 pub async fn waiting(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {

@@ -68,6 +68,7 @@ pub mod stations_read;
 pub mod tag_mappings;
 pub mod tariff_assignments;
 pub mod tariffs;
+pub mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transactions;

@@ -138,3 +138,64 @@ pub async fn get(db: &mut Scoped<'_>, identity: &str) -> Result<Option<Station>>
     };
     Ok(list(db, &filter, None, 1).await?.pop())
 }
+
+/// A station that may be commanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its id.
+    pub id: Uuid,
+    /// As registered.
+    pub identity: String,
+    /// Where it stands.
+    pub site_id: Option<Uuid>,
+    /// The subprotocol last spoken.
+    pub protocol: Option<String>,
+}
+
+/// Which stations something is meant for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Those of these identities, whatever the case, in whichever state; else all that are accepted and
+    pub identities: Option<Vec<String>>,
+    /// stand at this site,
+    pub site_id: Option<Uuid>,
+    /// are of this make,
+    pub vendor: Option<String>,
+    /// of this model,
+    pub model: Option<String>,
+    /// run this firmware,
+    pub firmware: Option<String>,
+    /// and are connected, or are not.
+    pub connected: Option<bool>,
+}
+
+/// The stations of the scope that are meant, by identity.
+pub async fn targets(db: &mut Scoped<'_>, targets: &Targets, limit: i64) -> Result<Vec<Target>> {
+    let identities: Option<Vec<String>> = targets.identities.as_ref().map(|identities| {
+        identities
+            .iter()
+            .map(|identity| identity.to_lowercase())
+            .collect()
+    });
+    Ok(sqlx::query_as!(
+        Target,
+        r#"select s.id, s.identity, s.site_id, n.protocol as "protocol?"
+           from stations s left join station_presence n on n.station_id = s.id
+           where case when $1::text[] is not null then lower(s.identity) = any($1) else s.registration = 'accepted' end
+             and ($2::uuid is null or s.site_id = $2)
+             and ($3::text is null or s.vendor = $3)
+             and ($4::text is null or s.model = $4)
+             and ($5::text is null or s.firmware = $5)
+             and ($6::boolean is null or coalesce(n.connected, false) = $6)
+           order by lower(s.identity) limit $7"#,
+        identities as _,
+        targets.site_id,
+        targets.vendor,
+        targets.model,
+        targets.firmware,
+        targets.connected,
+        limit
+    )
+    .fetch_all(&mut **db)
+    .await?)
+}

@@ -8,13 +8,12 @@ use axum::{
     http::StatusCode,
 };
 use chrono::TimeDelta;
-use ocpp::{Version, schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 use store::{
-    audit::{self, Entry},
-    commands::{self, Filter, NewCommand},
-    stations_read::{self, Station},
+    Scoped,
+    commands::{self, Filter},
+    stations_read,
 };
 use uuid::Uuid;
 
@@ -23,12 +22,12 @@ use super::{
     shape::{self, List, Stamp, verbatim},
     stations::no_station,
 };
-use crate::{AppState, Error, Result, answers, auth::Viewer, error::Complaint};
-
-/// A command that no socket took by then expires: what was meant for now must not happen tonight.
-const EXPIRES: TimeDelta = TimeDelta::minutes(10);
-/// An action's name is not longer.
-const LONGEST_ACTION: usize = 50;
+use crate::{
+    AppState, Error, Result, answers,
+    auth::Viewer,
+    error::Complaint,
+    orders::{self, Order},
+};
 
 /// A command.
 #[derive(Debug, Serialize)]
@@ -108,6 +107,24 @@ struct Asked<'a> {
     action: String,
     #[serde(borrow)]
     payload: &'a RawValue,
+    /// Seconds that it may wait for its station.
+    expires_in: Option<serde_json::Value>,
+}
+
+/// How long a command may wait.
+pub(super) fn expires_in(asked: Option<serde_json::Value>) -> Result<TimeDelta> {
+    let Some(asked) = asked.filter(|asked| !asked.is_null()) else {
+        return Ok(orders::EXPIRES);
+    };
+    let longest = orders::LONGEST.num_seconds();
+    asked
+        .as_i64()
+        .filter(|seconds| (1..=longest).contains(seconds))
+        .map(TimeDelta::seconds)
+        .ok_or_else(|| {
+            let detail = format!("{asked}: expected a number of seconds from 1 to {longest}");
+            Error::Invalid(vec![Complaint::at("/expires_in", detail)])
+        })
 }
 
 /// Queues a command (202), and with `?wait=N` waits for its end (200). `?raw=1` skips the check and is audited so.
@@ -123,17 +140,12 @@ pub(crate) async fn post(
             .ok()
             .filter(|seconds| (0..=60).contains(seconds))
     });
-    let raw = params.read("raw", "1 or 0", |text| match text {
-        "1" | "true" => Some(true),
-        "0" | "false" => Some(false),
-        _ => None,
-    });
+    let raw = params.flag("raw");
     params.finish()?;
-    let raw = raw.unwrap_or(false);
     let body = input::body(request, &()).await?;
     let asked: Asked<'_> = serde_json::from_slice(&body).map_err(|error| {
         not_json(&format!(
-            "{error}: expected {{\"action\": …, \"payload\": {{…}}}}"
+            "{error}: expected {{\"action\": …, \"payload\": {{…}}, \"expires_in\": …}}"
         ))
     })?;
 
@@ -141,30 +153,12 @@ pub(crate) async fn post(
     let station = stations_read::get(&mut db, &identity)
         .await?
         .ok_or_else(|| no_station(&identity))?;
-    viewer.must_control(station.site_id)?;
-    check(&asked, version(&station), raw)?;
-    let now = app.clock.now();
-    let command = NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action: &asked.action,
-        payload: asked.payload.get(),
+    let order = Order {
         raw,
-        actor_kind: viewer.actor.kind(),
-        actor_id: viewer.actor.id(),
-        expires_at: now + EXPIRES,
-        rerun_of: None,
-        task_id: None,
+        expires_in: expires_in(asked.expires_in)?,
+        ..Order::new(asked.action, asked.payload.get())
     };
-    let id = commands::queue(&mut db, &command, now).await?;
-    let entry = Entry {
-        at: now,
-        actor: viewer.actor,
-        action: if raw { "command.raw" } else { "command.queue" }.to_owned(),
-        entity: format!("station/{}", station.id),
-        detail: json!({"command": id, "action": asked.action}),
-    };
-    audit::record(&mut db, &entry).await?;
+    let id = orders::queue(&mut db, &viewer, &station, &order, app.clock.now()).await?;
     db.commit().await?;
 
     let patience = Duration::from_secs(patience.unwrap_or(0));
@@ -178,61 +172,6 @@ pub(crate) async fn post(
     Ok((status, Json(command.into())))
 }
 
-/// The version that the station last spoke; one that never connected is taken for 1.6.
-fn version(station: &Station) -> Version {
-    station
-        .protocol
-        .as_deref()
-        .and_then(Version::from_subprotocol)
-        .unwrap_or(Version::V16)
-}
-
-/// What `check()` finds wrong, as complaints with JSON pointers into the body.
-fn check(asked: &Asked<'_>, version: Version, raw: bool) -> Result<()> {
-    let action = asked.action.as_str();
-    let payload = asked.payload.get();
-    let complaints = if raw {
-        let mut complaints = Vec::new();
-        if !input::printable(action, LONGEST_ACTION) {
-            let detail = format!("{action:?}: expected 1 to {LONGEST_ACTION} printable characters");
-            complaints.push(Complaint::at("/action", detail));
-        }
-        if !payload.starts_with('{') {
-            complaints.push(Complaint::at("/payload", "expected a JSON object"));
-        }
-        complaints
-    } else {
-        match schema::commands(version).find(|message| message.action == action) {
-            None => vec![Complaint::at(
-                "/action",
-                format!(
-                    "{action:?} is no OCPP {version} request to a station: expected one of {}",
-                    schema::commands(version)
-                        .map(|message| message.action)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ),
-            )],
-            Some(message) => schema::check(message.request, payload)
-                .iter()
-                .map(|finding| {
-                    let pointer = format!("/payload{}", finding.pointer);
-                    let detail = match finding.value.as_str() {
-                        "" => format!("missing: expected {}", finding.expected),
-                        value => format!("{value}: expected {}", finding.expected),
-                    };
-                    Complaint::at(pointer, detail)
-                })
-                .collect(),
-        }
-    };
-    if complaints.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Invalid(complaints))
-    }
-}
-
 /// The commands of a station, or of all, newest first.
 pub(crate) async fn list(
     State(app): State<AppState>,
@@ -244,11 +183,13 @@ pub(crate) async fn list(
         params.text("action"),
         params.text("status"),
     );
+    let task = params.read("task", "a UUID", |text| text.parse().ok());
     let after = params.after(|text| text.parse().ok());
     let limit = params.limit();
     params.finish()?;
     let mut db = viewer.scope.begin(&app.pool).await?;
     let filter = Filter {
+        task,
         station: station.as_deref(),
         action: action.as_deref(),
         status: status.as_deref(),
@@ -264,11 +205,40 @@ pub(crate) async fn get(
     viewer: Viewer,
     Segment(id): Segment,
 ) -> Result<Json<Command>> {
-    let nothing = || Error::NotFound(format!("there is no command {id:?}"));
-    let command_id = id.parse().map_err(|_| nothing())?;
     let mut db = viewer.scope.begin(&app.pool).await?;
-    let command = commands::get(&mut db, command_id)
-        .await?
-        .ok_or_else(nothing)?;
-    Ok(Json(command.into()))
+    Ok(Json(found(&mut db, &id).await?.into()))
+}
+
+async fn found(db: &mut Scoped<'_>, id: &str) -> Result<commands::Command> {
+    let nothing = || Error::NotFound(format!("there is no command {id:?}"));
+    let id = id.parse().map_err(|_| nothing())?;
+    commands::get(db, id).await?.ok_or_else(nothing)
+}
+
+/// Takes back a command that was not sent yet; 409 if it was.
+pub(crate) async fn cancel(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    Segment(id): Segment,
+) -> Result<Json<Command>> {
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    let command = found(&mut db, &id).await?;
+    orders::cancel(&mut db, &viewer, &command, app.clock.now()).await?;
+    let after = found(&mut db, &id).await?;
+    db.commit().await?;
+    Ok(Json(after.into()))
+}
+
+/// Orders the same once more (202); the new command names the old one.
+pub(crate) async fn rerun(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    Segment(id): Segment,
+) -> Result<(StatusCode, Json<Command>)> {
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    let command = found(&mut db, &id).await?;
+    let again = orders::rerun(&mut db, &viewer, &command, app.clock.now()).await?;
+    let again = found(&mut db, &again.to_string()).await?;
+    db.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(again.into())))
 }

@@ -78,6 +78,16 @@ impl Params {
         self.read(name, "an RFC 3339 time such as 2026-11-20T12:00:00Z", time)
     }
 
+    /// A switch, off unless it is named.
+    pub fn flag(&mut self, name: &'static str) -> bool {
+        let read = |text: &str| match text {
+            "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        };
+        self.read(name, "1 or 0", read).unwrap_or(false)
+    }
+
     /// How many items a list may have.
     pub fn limit(&mut self) -> i64 {
         let whole = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));

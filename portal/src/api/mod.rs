@@ -16,13 +16,14 @@ mod sessions;
 mod shape;
 mod stations;
 mod sync;
+mod tasks;
 mod transactions;
 
 use crate::{Access, Route};
 
 /// The routes of the API.
 pub fn routes() -> Vec<Route> {
-    [stations_and_sessions(), usage_to_lago()].concat()
+    [stations_and_sessions(), orders(), usage_to_lago()].concat()
 }
 
 fn usage_to_lago() -> Vec<Route> {
@@ -54,6 +55,26 @@ fn usage_to_lago() -> Vec<Route> {
     ]
 }
 
+fn orders() -> Vec<Route> {
+    let (read, control) = (Access::Read, Access::Control);
+    vec![
+        Route::post(
+            "/api/v1/stations/{identity}/commands",
+            control,
+            commands::post,
+        ),
+        Route::get("/api/v1/commands", read, commands::list),
+        Route::get("/api/v1/commands/{id}", read, commands::get),
+        Route::post("/api/v1/commands/{id}/cancel", control, commands::cancel),
+        Route::post("/api/v1/commands/{id}/rerun", control, commands::rerun),
+        Route::get("/api/v1/tasks", read, tasks::list),
+        Route::post("/api/v1/tasks", control, tasks::post),
+        Route::get("/api/v1/tasks/{id}", read, tasks::get),
+        Route::get("/api/v1/tasks/{id}/csv", read, crate::tasks::csv),
+        Route::post("/api/v1/tasks/{id}/cancel", control, tasks::cancel),
+    ]
+}
+
 fn stations_and_sessions() -> Vec<Route> {
     vec![
         Route::get("/api/v1/stations", Access::Read, stations::list),
@@ -68,13 +89,6 @@ fn stations_and_sessions() -> Vec<Route> {
             Access::Control,
             stations::patch,
         ),
-        Route::post(
-            "/api/v1/stations/{identity}/commands",
-            Access::Control,
-            commands::post,
-        ),
-        Route::get("/api/v1/commands", Access::Read, commands::list),
-        Route::get("/api/v1/commands/{id}", Access::Read, commands::get),
         Route::get("/api/v1/sessions", Access::Read, sessions::list),
         Route::get("/api/v1/sessions/{id}", Access::Read, sessions::get),
         Route::get("/api/v1/holds", Access::Read, holds::list),

@@ -23,6 +23,7 @@ use crate::{
 struct Side {
     site: Uuid,
     session: Uuid,
+    task: String,
     command: String,
 }
 
@@ -30,13 +31,19 @@ async fn side(portal: &Portal, name: &str, number: i64) -> Side {
     let site = portal.site(&format!("Site {name}")).await;
     let charged = data::charged(portal, Some(site), &format!("CP-{name}"), number).await;
     let key = portal.key(BOTH, &[]).await;
-    let path = format!("/api/v1/stations/CP-{name}/commands");
-    let body = json!({"action": "Reset", "payload": {"type": "Soft"}});
-    let command = key.json(Method::POST, &path, &body).await.json();
+    let body =
+        json!({"action": "Reset", "payload": {"type": "Soft"}, "stations": [format!("CP-{name}")]});
+    let task = key.json(Method::POST, "/api/v1/tasks", &body).await.json();
+    let task = task["id"].as_str().unwrap().to_owned();
+    let commands = key
+        .get(&format!("/api/v1/commands?task={task}"))
+        .await
+        .json();
     Side {
         site,
         session: charged.session,
-        command: command["id"].as_str().unwrap().to_owned(),
+        task,
+        command: commands["items"][0]["id"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -44,6 +51,8 @@ async fn side(portal: &Portal, name: &str, number: i64) -> Side {
 fn filled(route: &Route, other: &Side, name: &str) -> String {
     let id = if route.path.contains("commands") {
         other.command.clone()
+    } else if route.path.contains("tasks") {
+        other.task.clone()
     } else {
         other.session.to_string()
     };
@@ -157,6 +166,7 @@ async fn no_route_shows_or_changes_what_is_the_others() {
                 "SN-CP-south",
                 &session,
                 &south.command,
+                &south.task,
                 INVOICE,
             ] {
                 let asked_for = path.contains(secret) || path.contains("CP-south");
@@ -186,6 +196,7 @@ async fn no_route_shows_or_changes_what_is_the_others() {
             "transactions",
             "messages",
             "commands",
+            "tasks",
         ] {
             let items = who.get(&format!("/api/v1/{list}")).await.json();
             assert_eq!(items["items"].as_array().unwrap().len(), 1, "{list}");
@@ -312,6 +323,7 @@ async fn without_a_membership_there_is_no_data() {
             "transactions",
             "messages",
             "commands",
+            "tasks",
         ] {
             let answer = who.get(&format!("/api/v1/{list}")).await;
             assert_eq!(
@@ -353,6 +365,7 @@ async fn found(pool: &Pool, scope: &Scope) -> Vec<usize> {
             .await
             .unwrap()
             .len(),
+        store::tasks::list(&mut db, None, 10).await.unwrap().len(),
         store::sites::list(&mut db).await.unwrap().len(),
     ]
 }
@@ -368,14 +381,14 @@ async fn postgres_itself_shows_nothing_of_others() {
     // A role that row policies do not bind is not even asked.
     let unbound = Scope::Sites(vec![north.site]).begin(&portal.db.pool).await;
     assert!(matches!(unbound, Err(store::Error::Unbound)));
-    assert_eq!(found(&pool, &Scope::Nothing).await, [0; 7]);
+    assert_eq!(found(&pool, &Scope::Nothing).await, [0; 8]);
     assert_eq!(
         found(&pool, &Scope::Sites(vec![Uuid::from_u128(1)])).await,
-        [0; 7]
+        [0; 8]
     );
-    assert_eq!(found(&pool, &Scope::Sites(vec![north.site])).await, [1; 7]);
-    assert_eq!(found(&pool, &Scope::Sites(vec![south.site])).await, [1; 7]);
-    assert_eq!(found(&pool, &Scope::All).await, [2; 7]);
+    assert_eq!(found(&pool, &Scope::Sites(vec![north.site])).await, [1; 8]);
+    assert_eq!(found(&pool, &Scope::Sites(vec![south.site])).await, [1; 8]);
+    assert_eq!(found(&pool, &Scope::All).await, [2; 8]);
     // The questions above have no filter of their own: these rows were there, and row policies alone hid them.
     let mut db = Scope::Sites(vec![north.site]).begin(&pool).await.unwrap();
     let session = sessions::get(&mut db, south.session).await.unwrap();
