@@ -2,7 +2,11 @@
 //! file of its own. It runs in the transaction that ends the command.
 
 mod certificates;
+mod charging;
+mod configuration;
 mod limits;
+mod local_list;
+mod reservation;
 mod station_jobs;
 
 use chrono::{DateTime, Utc};
@@ -28,6 +32,15 @@ impl Answer<'_> {
 /// pass by here: its row says so.)
 pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
     match answer.ended.action {
+        "GetConfiguration" => configuration::read(db, answer).await?,
+        "ChangeConfiguration" => configuration::set(db, answer).await?,
+        "ReserveNow" => reservation::reserve(db, answer).await?,
+        "CancelReservation" => reservation::cancel(db, answer).await?,
+        "SendLocalList" => local_list::sent(db, answer).await?,
+        "GetLocalListVersion" => local_list::version(db, answer).await?,
+        "SetChargingProfile" => charging::set(db, answer).await?,
+        "ClearChargingProfile" => charging::clear(db, answer).await?,
+        "RemoteStartTransaction" => charging::remote_start(db, answer).await?,
         "TriggerMessage" | "ExtendedTriggerMessage" => limits::trigger(db, answer).await?,
         "UpdateFirmware" | "SignedUpdateFirmware" | "GetDiagnostics" | "GetLog" => {
             station_jobs::reply(db, answer).await?;

@@ -6,6 +6,7 @@ mod door;
 mod effects;
 mod faults;
 mod files;
+mod kept;
 mod proxy;
 mod quirk_pack;
 mod quirks;
