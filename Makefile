@@ -2,10 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check sqlx peer bench chaos fuzz
+.PHONY: help setup run test check sqlx peer bench chaos fuzz conformance-mutant
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing on Debian 12 or later; says what to do by hand elsewhere
 	@scripts/setup dev
@@ -38,6 +38,9 @@ peer: ## Build the charge point on rust-ocpp, which the tests run; it has a lock
 	@echo '==> Building the charge point on rust-ocpp (the first time takes a minute or two)'
 	@cargo build --quiet --locked --manifest-path simulators/peer/Cargo.toml \
 		--target-dir $${CARGO_TARGET_DIR:-target}/peer
+
+conformance-mutant: ## Play every scenario against a server that only answers: each must fail, and survivors are named
+	cargo test --quiet --test conformance -- --exact a_server_that_only_answers_passes_none --nocapture
 
 chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
 	scripts/chaos $(ARGS)

@@ -151,12 +151,14 @@ fn answer(id: &str, action: &str, transaction_id: i64) -> String {
             id,
             &format!(r#"{{"transactionId":{transaction_id},"idTagInfo":{{"status":"Accepted"}}}}"#),
         ),
-        "MeterValues" | "StatusNotification" => frame::result(id, "{}"),
-        "DataTransfer" => frame::result(id, r#"{"status":"UnknownVendorId"}"#),
-        _ => frame::error(
-            id,
-            "NotImplemented",
-            "the floor knows the Core profile only",
-        ),
+        "MeterValues"
+        | "StatusNotification"
+        | "DiagnosticsStatusNotification"
+        | "FirmwareStatusNotification"
+        | "LogStatusNotification"
+        | "SecurityEventNotification"
+        | "SignedFirmwareStatusNotification" => frame::result(id, "{}"),
+        "DataTransfer" | "SignCertificate" => frame::result(id, r#"{"status":"Accepted"}"#),
+        _ => frame::error(id, "NotImplemented", "no message that a station sends"),
     }
 }

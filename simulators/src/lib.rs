@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod physics;
 pub mod quirks;
 pub mod run;
+pub mod scenario;
 pub mod smtp;
 pub mod socket;
 pub mod station;

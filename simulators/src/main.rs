@@ -1,5 +1,7 @@
-//! The command line of the simulators: `evsim run`, `repl`, `serve`, `swarm`, `analyze`, `replay`, `floor`, `lago`.
+//! The command line of the simulators: `evsim run`, `repl`, `serve`, `swarm`, `test`, `analyze`, `replay`, `floor`, `lago`.
 //! Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.
+
+mod cases;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -37,6 +39,7 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --quirks comma-decimals,repeated-start
   evsim repl  --url ws://127.0.0.1:9000/ocpp --id CP001
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
+  evsim test  simulators/scenarios/16/core/*.toml --url ws://127.0.0.1:9000/ocpp --api http://127.0.0.1:8080 --key KEY
   evsim floor --listen 127.0.0.1:9010
   evsim lago  --listen 127.0.0.1:3000
 
@@ -58,6 +61,12 @@ enum Command {
     Swarm(Box<SwarmArgs>),
     /// Lists the quirks that --quirks knows: name, row of docs/ocpp-quirks.md, what it does.
     Quirks,
+    /// Scenario files against a server: what it must do, on the wire and in its rows.
+    Test(cases::TestArgs),
+    /// Reads scenario files and says what is wrong with them.
+    Check(cases::CheckArgs),
+    /// Prints the JSON Schema of scenario files.
+    Schema,
     /// A bare server that only answers: the floor that a real server is measured against.
     Floor(FloorArgs),
     /// A stand-in for Lago: takes usage events, and fails as it is told to.
@@ -305,6 +314,9 @@ fn main() -> ExitCode {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Test(args) => cases::test(args),
+        Command::Check(args) => Ok(cases::check(&args)),
+        Command::Schema => Ok(cases::schema()),
         Command::Floor(args) => run_floor(&args),
         Command::Lago(args) => run_lago(args),
     };

@@ -207,7 +207,7 @@ pub fn small_buffers() -> WebSocketConfig {
 }
 
 /// An identity as a path segment.
-fn percent_encoded(id: &str) -> String {
+pub(crate) fn percent_encoded(id: &str) -> String {
     id.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
