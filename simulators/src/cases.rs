@@ -3,8 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -99,7 +98,16 @@ pub(crate) fn test(args: TestArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let played = runtime.block_on(play_all(scenarios, place, args.jobs));
+    let played =
+        runtime.block_on(scenario::play_all(
+            scenarios,
+            &place,
+            args.jobs,
+            |played| match &played.failure {
+                None => println!("ok    {} ({} ms)", played.file, played.took.as_millis()),
+                Some(failure) => println!("FAIL  {}: {failure}", played.file),
+            },
+        ));
     if let Some(path) = &args.junit {
         write_junit(path, &played)?;
     }
@@ -128,38 +136,4 @@ fn exit_code(failures: &[&Failure]) -> ExitCode {
         Kind::BadFile => BAD_ARGUMENTS,
     });
     code.max().map_or(ExitCode::SUCCESS, ExitCode::from)
-}
-
-async fn play_all(scenarios: Vec<Scenario>, place: Place, jobs: u32) -> Vec<Played> {
-    let waiting = Arc::new(Mutex::new(scenarios.into_iter().enumerate()));
-    let workers = (0..jobs).map(|_| {
-        let (waiting, place) = (Arc::clone(&waiting), place.clone());
-        async move {
-            let mut played = Vec::new();
-            let next = || waiting.lock().expect("nobody panics with it").next();
-            while let Some((number, scenario)) = next() {
-                played.push((number, play_one(&scenario, &place).await));
-            }
-            played
-        }
-    });
-    let mut played = futures_util::future::join_all(workers).await.concat();
-    played.sort_by_key(|(number, _)| *number);
-    played.into_iter().map(|(_, played)| played).collect()
-}
-
-async fn play_one(scenario: &Scenario, place: &Place) -> Played {
-    let begun = Instant::now();
-    let failure = scenario::play(scenario, place).await.err();
-    let played = Played {
-        file: scenario.path().display().to_string(),
-        name: scenario.name.clone(),
-        took: begun.elapsed(),
-        failure,
-    };
-    match &played.failure {
-        None => println!("ok    {} ({} ms)", played.file, played.took.as_millis()),
-        Some(failure) => println!("FAIL  {}: {failure}", played.file),
-    }
-    played
 }

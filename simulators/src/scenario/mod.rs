@@ -16,5 +16,5 @@ mod wire;
 
 pub use file::{Assertion, Length, Placed, Problem, Range, Scenario, Setup, Token, schema};
 pub use play::{Failure, Kind, Place, play};
-pub use report::{Played, junit};
+pub use report::{Played, junit, play_all};
 pub use step::*;

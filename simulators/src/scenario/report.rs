@@ -1,10 +1,16 @@
-//! What became of scenarios, for people and as JUnit XML.
+//! Playing many scenarios, and what became of them as JUnit XML.
 
-use std::time::Duration;
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::play::{Failure, Kind};
+use super::{
+    file::Scenario,
+    play::{Failure, Kind, Place, play},
+};
 
 /// A scenario that was played.
 #[derive(Clone, Debug)]
@@ -17,6 +23,40 @@ pub struct Played {
     pub took: Duration,
     /// Why it did not pass.
     pub failure: Option<Failure>,
+}
+
+/// Plays all, at most `jobs` at a time; `tell` hears of each when it ends. The result is in the order of `scenarios`.
+pub async fn play_all(
+    scenarios: Vec<Scenario>,
+    place: &Place,
+    jobs: u32,
+    tell: impl Fn(&Played),
+) -> Vec<Played> {
+    let waiting = Mutex::new(scenarios.into_iter().enumerate());
+    let workers = (0..jobs).map(|_| async {
+        let mut played = Vec::new();
+        let next = || waiting.lock().expect("nobody panics with it").next();
+        while let Some((number, scenario)) = next() {
+            let one = play_one(&scenario, place).await;
+            tell(&one);
+            played.push((number, one));
+        }
+        played
+    });
+    let mut played = futures_util::future::join_all(workers).await.concat();
+    played.sort_by_key(|(number, _)| *number);
+    played.into_iter().map(|(_, played)| played).collect()
+}
+
+async fn play_one(scenario: &Scenario, place: &Place) -> Played {
+    let begun = Instant::now();
+    let failure = play(scenario, place).await.err();
+    Played {
+        file: scenario.path().display().to_string(),
+        name: scenario.name.clone(),
+        took: begun.elapsed(),
+        failure,
+    }
 }
 
 /// JUnit XML of all of them.

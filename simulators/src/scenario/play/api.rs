@@ -19,8 +19,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 impl Play<'_> {
     /// Makes what must exist before the first step.
     pub(super) async fn put(&mut self, path: &str, body: Value) -> Done {
-        let limit = self.limit(None);
-        let answer = self.api.ask("PUT", path, &Body::Json(body), limit).await;
+        let answer = self.api.ask("PUT", path, &Body::Json(body)).await;
         let answer = answer.map_err(set_up)?;
         if matches!(answer.status, 200 | 201) {
             Ok(())
@@ -40,14 +39,9 @@ impl Play<'_> {
             (None, Some(text)) => Body::Text(self.fill_text(text)?),
             (None, None) => Body::Nothing,
         };
-        let limit = self.limit(request.timeout);
-        let until = Instant::now() + limit;
+        let until = Instant::now() + self.limit(request.timeout);
         loop {
-            let answer = self
-                .api
-                .ask(method, &path, &body, limit)
-                .await
-                .map_err(set_up)?;
+            let answer = self.api.ask(method, &path, &body).await.map_err(set_up)?;
             match self.as_expected(&format!("{method} {path}"), request, &answer) {
                 Ok(()) => return self.save(&request.save, &answer.body),
                 Err(trouble) if method != "GET" || Instant::now() >= until => return Err(trouble),
@@ -88,12 +82,7 @@ impl Play<'_> {
             self.station_of(&step.on)
         );
         let body = Body::Json(json!({ "action": step.command, "payload": asked }));
-        let limit = self.limit(step.timeout);
-        let answer = self
-            .api
-            .ask("POST", &path, &body, limit)
-            .await
-            .map_err(set_up)?;
+        let answer = self.api.ask("POST", &path, &body).await.map_err(set_up)?;
         if answer.status != 202 {
             let (status, body) = (answer.status, answer.body);
             return Err(wrong(format!(
