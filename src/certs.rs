@@ -1,11 +1,13 @@
 //! `forecourt certs`: certificates for development and small installations, as files. They need no database.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ::certs::files::{self, Readers};
 use ::certs::{Authority, Facts, Name};
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
+use service::config::Config;
 
 use crate::cli::{Certs, DevCa, Revoke, ServerCertificate, StationCertificate};
 
@@ -13,6 +15,30 @@ use crate::cli::{Certs, DevCa, Revoke, ServerCertificate, StationCertificate};
 const AUTHORITY: &str = "ca";
 /// Its list of the revoked ones.
 const REVOKED: &str = "ca.crl";
+
+/// The TLS of the chargers' listener, if the settings want any.
+pub fn of_listener(config: &Config) -> anyhow::Result<Option<Arc<csms::tls::Tls>>> {
+    let tls = config.csms.tls.as_ref().map(csms::tls::Tls::load);
+    let tls = tls.transpose().context("these settings cannot be used")?;
+    Ok(tls.map(Arc::new))
+}
+
+/// Who signs what stations ask for, if the settings say so.
+pub fn signer(config: &Config) -> anyhow::Result<Option<Arc<dyn csms::signing::Signer>>> {
+    let Some((certificate, key)) = &config.csms.signer else {
+        return Ok(None);
+    };
+    let unusable = || {
+        format!(
+            "OCPP_SIGNING_CERT={} and OCPP_SIGNING_KEY={} cannot be used",
+            certificate.display(),
+            key.display()
+        )
+    };
+    let text = |path| std::fs::read_to_string(path).with_context(unusable);
+    let authority = Authority::load(&text(certificate)?, &text(key)?).with_context(unusable)?;
+    Ok(Some(Arc::new(csms::signing::LocalAuthority(authority))))
+}
 
 /// Does what was asked for.
 pub fn run(asked: &Certs, data: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {

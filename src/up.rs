@@ -161,6 +161,10 @@ pub async fn serve(
             unknown_stations: config.csms.unknown_stations,
             meter_retention_days: config.retention.meter_values,
             tag_gating: config.lago.tag_gating,
+            tls: crate::certs::of_listener(config)?,
+            operator: config.csms.operator.clone(),
+            signer: crate::certs::signer(config)?,
+            proxies: config.csms.proxies.clone(),
             ..csms::Options::default()
         };
         run.room(

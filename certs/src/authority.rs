@@ -87,6 +87,11 @@ impl Authority {
         })
     }
 
+    /// Its certificate, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
     /// What its certificate says.
     pub fn facts(&self) -> &Facts {
         &self.facts

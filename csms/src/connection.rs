@@ -13,7 +13,6 @@ use ocpp::{Limits, Link, MessageId, Output, Reason, Version};
 use store::ingest::{Direction, Effect, MessageRow};
 use store::presence::Connected;
 use store::stations::{Registration, Station};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -24,6 +23,7 @@ use crate::commands::{CommandSlot, Step, effects};
 use crate::ops::{Refusal, Seated, event};
 use crate::registry::{Close, Control, Flapping, Seat};
 use crate::server::SeatTaken;
+use crate::wire::Wire;
 use crate::{Csms, v16};
 
 /// Messages of a station that may wait behind the one in the works; past that its socket is not read (back-pressure
@@ -36,7 +36,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long the last answers may take when we shut down.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<Wire>;
 /// The answer to a CALL of the station.
 type Answer = Result<String, Refusal>;
 
@@ -96,6 +96,7 @@ impl Connection {
     pub(crate) fn open(
         csms: Arc<Csms>,
         station: Station,
+        certified: Option<String>,
         version: Version,
         address: IpAddr,
     ) -> Box<Self> {
@@ -130,7 +131,7 @@ impl Connection {
                     ..Limits::default()
                 },
             ),
-            seated: Arc::new(Seated::new(station)),
+            seated: Arc::new(Seated::new(station, certified)),
             seat,
             csms,
             opened: Instant::now(),
@@ -314,6 +315,13 @@ impl Connection {
             Err(Refusal::Say(error)) => Err(error),
             // Silence is the only honest answer: the station will ask again.
             Err(Refusal::Broken) => return Err(End::Told(Close::TryLater)),
+            Err(Refusal::OtherStation) => {
+                let identity = &self.seated.station.identity;
+                let refusal = crate::handshake::other_serial(&self.seated);
+                let address = self.seat.handle.address;
+                self.csms.refusals.note(identity, address, &refusal);
+                return Err(End::Told(Close::OtherStation));
+            }
         };
         if let Some(id) = id {
             let outputs = self.link.answer(&id, said);
@@ -443,6 +451,14 @@ impl Connection {
             }
             End::Told(Close::Restart) => {
                 close(socket, CloseCode::Restart, "the server restarts").await
+            }
+            End::Told(Close::OtherStation) => {
+                close(
+                    socket,
+                    CloseCode::Policy,
+                    "the serial number is not the certificate's",
+                )
+                .await
             }
             End::Told(Close::TryLater) => {
                 close(socket, CloseCode::Again, "nothing can be stored now").await

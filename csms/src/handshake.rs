@@ -1,11 +1,18 @@
 //! Who may connect, and in which version: a pure decision, tested as a table. Sockets and SQL are elsewhere.
 
+mod profile;
+
 use hyper::StatusCode;
 use ocpp::Version;
 use service::config::UnknownStations;
 use store::stations::Station;
 
+use crate::arrival::{Ended, Security};
 use crate::credentials::{Basic, Presented};
+use crate::ops::Seated;
+
+use profile::Proof;
+pub(crate) use profile::certificate_name;
 
 /// What a request to connect says, once its station was looked up.
 #[derive(Debug)]
@@ -18,15 +25,19 @@ pub(crate) struct Request<'a> {
     pub offered: &'a [String],
     /// The credentials.
     pub presented: &'a Presented,
+    /// What protects the connection.
+    pub security: &'a Security,
+    /// Who operates the stations: O of their certificates.
+    pub operator: Option<&'a str>,
 }
 
 /// What to do with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Check this password (at leisure: hashing is slow), then accept.
-    CheckPassword(Basic, Accept),
+    /// Check this password (at leisure: hashing is slow), then let it in; or, if it does not fit, by the other way.
+    CheckPassword(Basic, Entry, Option<Entry>),
     /// Let it in.
-    Accept(Accept),
+    Accept(Entry),
     /// Nobody knows it, and the policy lets it in all the same.
     Register {
         /// Held until an operator decides.
@@ -36,6 +47,14 @@ pub(crate) enum Decision {
     },
     /// Say no.
     Refuse(Refusal),
+}
+
+/// How a station comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub accept: Accept,
+    /// The security profile that it comes up to.
+    pub profile: i16,
 }
 
 /// How the handshake is completed.
@@ -104,48 +123,54 @@ pub(crate) fn decide(request: &Request<'_>, unknown: UnknownStations) -> Decisio
             },
         };
     };
-    let password = match check_profile(station, request.presented) {
-        Ok(password) => password,
+    let check = |profile| profile::check(station, profile, request).map(|proof| (proof, profile));
+    let now = check(station.security_profile);
+    // One that it was told to use counts as well, until it first comes with it.
+    let ordered = station
+        .access
+        .profile
+        .filter(|ordered| *ordered > station.security_profile)
+        .and_then(|ordered| check(ordered).ok());
+    let (best, otherwise) = match (ordered, now) {
+        (Some(best), now) => (best, now.ok()),
+        (None, Ok(now)) => (now, None),
+        (None, Err(refusal)) => return Decision::Refuse(refusal),
+    };
+    let accept = match pick(request.offered, station.options.assume_16) {
+        Ok(accept) => accept,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    match (pick(request.offered, station.options.assume_16), password) {
-        (Err(refusal), _) => Decision::Refuse(refusal),
-        (Ok(accept), Some(basic)) => Decision::CheckPassword(basic, accept),
-        (Ok(accept), None) => Decision::Accept(accept),
+    let entry = |profile| Entry { accept, profile };
+    match best {
+        (Proof::Nothing, profile) => Decision::Accept(entry(profile)),
+        (Proof::Password(basic), profile) => {
+            let otherwise = otherwise.filter(|(proof, _)| *proof == Proof::Nothing);
+            let otherwise = otherwise.map(|(_, profile)| entry(profile));
+            Decision::CheckPassword(basic, entry(profile), otherwise)
+        }
     }
 }
 
-/// What the station's security profile asks of this (unencrypted) connection: a password to be checked, or nothing.
-fn check_profile(station: &Station, presented: &Presented) -> Result<Option<Basic>, Refusal> {
-    if station.security_profile >= 2 {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "needs_tls",
+/// What an operator must see of a socket that never came to say who it is; most of those are of no interest.
+pub(crate) fn refusal_before(ended: &Ended) -> Option<Refusal> {
+    let refusal = |reason, detail| Some(Refusal::new(StatusCode::BAD_REQUEST, reason, detail));
+    match ended {
+        Ended::Tls(error @ rustls::Error::PeerIncompatible(_)) => refusal(
+            "tls_too_old",
             format!(
-                "The station has security profile {}, which needs TLS, but came without. Set its URL to wss://.",
-                station.security_profile
+                "A charger speaks no TLS that is served here: {error}. Those of TLS 1.0, or with the TLS_RSA suites alone, \
+                 need a proxy in front (docs/security.md)."
             ),
-        ));
-    }
-    if station.security_profile == 0 {
-        return Ok(None);
-    }
-    let unauthorized =
-        |reason, detail: &str| Refusal::new(StatusCode::UNAUTHORIZED, reason, detail);
-    match presented {
-        Presented::Nothing => Err(unauthorized(
-            "no_password",
-            "The station has security profile 1 but sent no Basic credentials. Set its AuthorizationKey.",
-        )),
-        Presented::Unreadable => Err(unauthorized(
-            "unreadable_credentials",
-            "The Authorization header is not one header of Basic credentials.",
-        )),
-        Presented::Basic(basic) if !same_name(&basic.user, &station.identity) => Err(unauthorized(
-            "wrong_user",
-            "The user name of the Basic credentials is not the station's identity.",
-        )),
-        Presented::Basic(basic) => Ok(Some(basic.clone())),
+        ),
+        Ended::Tls(error @ rustls::Error::AlertReceived(_)) => refusal(
+            "tls_refused",
+            format!(
+                "A charger does not take the server's certificate: {error}. Does it know the authority that signed it?"
+            ),
+        ),
+        Ended::Tls(error) => refusal("tls_failed", format!("{error}.")),
+        Ended::Proxy(error) => refusal("proxy_header", format!("{error}; see OCPP_PROXIES.")),
+        Ended::TooSlow | Ended::Socket(_) => None,
     }
 }
 
@@ -158,8 +183,25 @@ pub(crate) fn wrong_password() -> Refusal {
     )
 }
 
-fn same_name(user: &[u8], identity: &str) -> bool {
-    user.eq_ignore_ascii_case(identity.as_bytes())
+/// The refusal of one that came in and then said that it is another one.
+pub(crate) fn other_serial(seated: &Seated) -> Refusal {
+    let certified = seated.certified.as_deref().unwrap_or_default();
+    Refusal::new(
+        StatusCode::FORBIDDEN,
+        "other_serial",
+        format!(
+            "Its BootNotification gives another serial number than its certificate, whose CN is {certified:?}."
+        ),
+    )
+}
+
+/// The refusal of one that guesses: its passwords are not even looked at.
+pub(crate) fn too_many_attempts() -> Refusal {
+    Refusal::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_attempts",
+        "Too many wrong passwords in a minute. One that is right is let in again after the minute at the latest.",
+    )
 }
 
 /// The best version that is offered and spoken here.
@@ -194,6 +236,7 @@ fn pick(offered: &[String], assume_16: bool) -> Result<Accept, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Certificate;
     use store::stations::{Options, Registration};
     use uuid::Uuid;
 
@@ -210,6 +253,7 @@ mod tests {
                 ..Options::default()
             },
             first_accepted_at: None,
+            access: Default::default(),
         }
     }
 
@@ -222,23 +266,41 @@ mod tests {
 
     #[track_caller]
     fn check(station: Option<Station>, offered: &str, presented: Presented, expected: &str) {
+        check_over(&Security::Plain, station, offered, presented, expected);
+    }
+
+    #[track_caller]
+    fn check_over(
+        security: &Security,
+        station: Option<Station>,
+        offered: &str,
+        presented: Presented,
+        expected: &str,
+    ) {
         let offered: Vec<String> = offered.split_whitespace().map(str::to_owned).collect();
         let request = Request {
             identity: Some("CP1"),
             station: station.as_ref(),
             offered: &offered,
             presented: &presented,
+            security,
+            operator: Some("Example CPO"),
         };
+        let told = |entry: Entry| format!("{:?} at {}", entry.accept, entry.profile);
         let said = match decide(&request, UnknownStations::Refuse) {
-            Decision::Accept(accept) => format!("{accept:?}"),
-            Decision::CheckPassword(_, accept) => format!("check, then {accept:?}"),
+            Decision::Accept(entry) => told(entry),
+            Decision::CheckPassword(_, entry, None) => format!("check, then {}", told(entry)),
+            Decision::CheckPassword(_, entry, Some(other)) => {
+                format!("check, then {}, else at {}", told(entry), other.profile)
+            }
             Decision::Register { .. } => "register".to_owned(),
             Decision::Refuse(refusal) => format!("{} {}", refusal.status.as_u16(), refusal.reason),
         };
         assert_eq!(said, expected);
     }
 
-    const SPEAK: &str = "Speak { version: V16, echo: true }";
+    const SPEAK: &str = "Speak { version: V16, echo: true } at 0";
+    const CHECK: &str = "check, then Speak { version: V16, echo: true } at";
 
     #[test]
     fn the_table() {
@@ -246,13 +308,13 @@ mod tests {
         check(None, "ocpp1.6", Nothing, "404 unknown_station");
         check(Some(station(0, false)), "ocpp1.6", Nothing, SPEAK);
         check(Some(station(0, false)), "ocpp9.9 ocpp1.6", Nothing, SPEAK);
-        check(Some(station(0, false)), "ocpp9.9", Nothing, "Close");
+        check(Some(station(0, false)), "ocpp9.9", Nothing, "Close at 0");
         check(Some(station(0, false)), "", Nothing, "400 no_subprotocol");
         check(
             Some(station(0, true)),
             "",
             Nothing,
-            "Speak { version: V16, echo: false }",
+            "Speak { version: V16, echo: false } at 0",
         );
         check(
             Some(station(1, false)),
@@ -282,7 +344,7 @@ mod tests {
             Some(station(1, false)),
             "ocpp1.6",
             basic("cp1"),
-            &format!("check, then {SPEAK}"),
+            &format!("{CHECK} 1"),
         );
         check(
             Some(station(2, false)),
@@ -299,6 +361,8 @@ mod tests {
             station: None,
             offered: &["ocpp1.6".to_owned()],
             presented: &Presented::Nothing,
+            security: &Security::Plain,
+            operator: None,
         };
         for (policy, pending) in [
             (UnknownStations::Pending, true),
@@ -309,5 +373,163 @@ mod tests {
             };
             assert_eq!(held, pending);
         }
+    }
+
+    fn certificate(common_name: &str, organisation: &str) -> Security {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        Security::Tls(Certificate::Believed(certs::Facts {
+            common_name: common_name.to_owned(),
+            organisation: organisation.to_owned(),
+            issuer: String::new(),
+            serial: String::new(),
+            fingerprint: String::new(),
+            not_before: at,
+            not_after: at,
+            is_authority: false,
+            public_key: Vec::new(),
+        }))
+    }
+
+    const TLS: Security = Security::Tls(Certificate::Nothing);
+
+    /// Every profile, by every way in.
+    #[test]
+    fn a_profile_opens_to_what_it_asks_for_and_to_nothing_less() {
+        use Presented::Nothing;
+        let mine = certificate("CP1", "Example CPO");
+        let doubted = Security::Tls(Certificate::Doubted("it has expired".to_owned()));
+        let ways = [
+            (Security::Plain, Nothing),
+            (Security::Plain, basic("CP1")),
+            (TLS, Nothing),
+            (TLS, basic("CP1")),
+            (Security::TlsToProxy, basic("CP1")),
+            (mine.clone(), Nothing),
+            (mine, basic("CP1")),
+            (certificate("CP2", "Example CPO"), basic("CP1")),
+            (certificate("cp1", "Example CPO"), Nothing),
+            (certificate("CP1", "Example Cpo"), Nothing),
+            (certificate("CP1", ""), Nothing),
+            (doubted, basic("CP1")),
+        ];
+        let speak = |profile| format!("Speak {{ version: V16, echo: true }} at {profile}");
+        let check = |profile| format!("{CHECK} {profile}");
+        let no_password = || "401 no_password".to_owned();
+        let needs_tls = || "403 needs_tls".to_owned();
+        let other = || "403 other_certificate".to_owned();
+        let operator = || "403 other_operator".to_owned();
+        let no = || "403 no_certificate".to_owned();
+        let table: [[String; 12]; 4] = [
+            std::array::from_fn(|_| speak(0)),
+            [
+                no_password(),
+                check(1),
+                no_password(),
+                check(1),
+                check(1),
+                no_password(),
+                check(1),
+                check(1),
+                no_password(),
+                no_password(),
+                no_password(),
+                check(1),
+            ],
+            [
+                needs_tls(),
+                needs_tls(),
+                no_password(),
+                check(2),
+                check(2),
+                no_password(),
+                check(2),
+                check(2),
+                no_password(),
+                no_password(),
+                no_password(),
+                check(2),
+            ],
+            [
+                needs_tls(),
+                needs_tls(),
+                no(),
+                no(),
+                no(),
+                speak(3),
+                speak(3),
+                other(),
+                other(),
+                operator(),
+                operator(),
+                "403 bad_certificate".to_owned(),
+            ],
+        ];
+        for (profile, row) in (0..).zip(table) {
+            for ((security, presented), expected) in ways.iter().zip(row) {
+                let station = Some(station(profile, false));
+                check_over(security, station, "ocpp1.6", presented.clone(), &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_may_bear_the_serial_number_that_the_operator_named() {
+        let mut named = station(3, false);
+        named.access.certificate_name = Some("SN-1".to_owned());
+        let speak = "Speak { version: V16, echo: true } at 3";
+        let come = |name: &str, expected: &str| {
+            let security = certificate(name, "Example CPO");
+            check_over(
+                &security,
+                Some(named.clone()),
+                "ocpp1.6",
+                Presented::Nothing,
+                expected,
+            );
+        };
+        come("SN-1", speak);
+        come("CP1", "403 other_certificate");
+    }
+
+    #[test]
+    fn an_ordered_profile_opens_beside_the_old_one_and_not_below() {
+        let ordered = |now, ordered| {
+            let mut station = station(now, false);
+            station.access.profile = Some(ordered);
+            Some(station)
+        };
+        let mine = certificate("CP1", "Example CPO");
+        let come = |security: &Security, station, presented, expected: &str| {
+            check_over(security, station, "ocpp1.6", presented, expected);
+        };
+        come(
+            &mine,
+            ordered(2, 3),
+            Presented::Nothing,
+            "Speak { version: V16, echo: true } at 3",
+        );
+        come(&TLS, ordered(2, 3), basic("CP1"), &format!("{CHECK} 2"));
+        come(
+            &Security::Plain,
+            ordered(2, 3),
+            basic("CP1"),
+            "403 needs_tls",
+        );
+        come(&TLS, ordered(1, 2), basic("CP1"), &format!("{CHECK} 2"));
+        come(
+            &Security::Plain,
+            ordered(1, 2),
+            basic("CP1"),
+            &format!("{CHECK} 1"),
+        );
+        come(&TLS, ordered(3, 2), basic("CP1"), "403 no_certificate");
+        // A station of profile 0 may send anything; what it sends proves the new profile if it fits.
+        come(
+            &Security::Plain,
+            ordered(0, 1),
+            basic("CP1"),
+            &format!("{CHECK} 1, else at 0"),
+        );
+        come(&Security::Plain, ordered(0, 1), Presented::Nothing, SPEAK);
     }
 }

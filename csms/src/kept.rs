@@ -1,9 +1,11 @@
 //! What the end of a command means for what is kept of its station: a plain match by action, one function per feature, in a
 //! file of its own. It runs in the transaction that ends the command.
 
+mod certificate_signed;
 mod certificates;
 mod charging;
 mod configuration;
+mod credentials;
 mod limits;
 mod local_list;
 mod reservation;
@@ -33,7 +35,10 @@ impl Answer<'_> {
 pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
     match answer.ended.action {
         "GetConfiguration" => configuration::read(db, answer).await?,
-        "ChangeConfiguration" => configuration::set(db, answer).await?,
+        "ChangeConfiguration" => {
+            configuration::set(db, answer).await?;
+            credentials::changed(db, answer).await?;
+        }
         "ReserveNow" => reservation::reserve(db, answer).await?,
         "CancelReservation" => reservation::cancel(db, answer).await?,
         "SendLocalList" => local_list::sent(db, answer).await?,
@@ -48,6 +53,7 @@ pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> sto
         "GetInstalledCertificateIds" => certificates::listed(db, answer).await?,
         "InstallCertificate" => certificates::added(db, answer).await?,
         "DeleteCertificate" => certificates::removed(db, answer).await?,
+        "CertificateSigned" => certificate_signed::brought(db, answer).await?,
         _ => {}
     }
     limits::action(db, answer).await

@@ -3,6 +3,8 @@
 //! The way of a charge: `server` accepts, `handshake` decides, `connection` drives the Link, `v16` reads the payload,
 //! an op in `ops` decides, `ingest` commits, and the answer leaves.
 
+mod arrival;
+mod attempts;
 mod commands;
 mod connection;
 mod credentials;
@@ -16,12 +18,19 @@ mod lists;
 mod numbers;
 mod ops;
 mod presence;
+mod proven;
+mod proxy_protocol;
 mod refusals;
 mod registry;
+mod renewal;
 mod server;
+pub mod signing;
+pub mod tls;
 mod upkeep;
 mod v16;
+mod wire;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +39,7 @@ use service::config::UnknownStations;
 use service::shutdown::Shutdown;
 use store::Pool;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use numbers::scatter as transaction_number;
@@ -75,6 +85,16 @@ pub struct Options {
     pub file_patience: Duration,
     /// How many gathered writers there are; each has a connection of its own.
     pub lanes: usize,
+    /// TLS on the listener, beside plain requests.
+    pub tls: Option<Arc<tls::Tls>>,
+    /// How often certificates are looked at again.
+    pub renew_interval: Duration,
+    /// Who operates the stations: O of their certificates.
+    pub operator: Option<String>,
+    /// Who signs what stations ask for.
+    pub signer: Option<Arc<dyn signing::Signer>>,
+    /// Balancers in front, which say by PROXY protocol who the client is. Nobody else is believed.
+    pub proxies: Vec<IpAddr>,
 }
 
 impl Default for Options {
@@ -94,6 +114,11 @@ impl Default for Options {
             upload_time: Duration::from_secs(3600),
             file_patience: Duration::from_secs(30),
             lanes: 2,
+            tls: None,
+            renew_interval: Duration::from_secs(10),
+            operator: None,
+            signer: None,
+            proxies: Vec::new(),
         }
     }
 }
@@ -113,6 +138,9 @@ pub(crate) struct Csms {
     registry: Registry,
     presence: Presence,
     refusals: Refusals,
+    files: Files,
+    /// A station asked for a certificate.
+    asked: Notify,
     effects: Effects,
 }
 
@@ -145,6 +173,7 @@ pub async fn run(
         presence: Presence::default(),
         refusals: Refusals::default(),
         files: Files::default(),
+        asked: Notify::new(),
         options,
         node,
         clock,
@@ -159,6 +188,8 @@ pub async fn run(
         tokio::spawn(upkeep::run_forever(csms.clone())),
         tokio::spawn(ingest::ring_forever(csms.clone())),
         tokio::spawn(ingest::watch_outage_forever(csms.clone())),
+        tokio::spawn(renewal::watch_forever(csms.clone())),
+        tokio::spawn(signing::sign_forever(csms.clone())),
     ];
     server::accept_until_shutdown(&csms, listener).await;
     csms.registry.close_all(registry::Close::Restart);

@@ -17,6 +17,7 @@ use crate::ingest::NotWritten;
 
 pub(crate) mod authorize;
 pub(crate) mod boot;
+pub(crate) mod certificate;
 pub(crate) mod meter;
 pub(crate) mod security_event;
 pub(crate) mod start;
@@ -34,6 +35,8 @@ pub(crate) enum Refusal {
     Say(CallError),
     /// We cannot store what it says. Say nothing and close: it will say it again.
     Broken,
+    /// It is not the one that its certificate names. Say nothing and close.
+    OtherStation,
 }
 
 impl From<CallError> for Refusal {
@@ -63,6 +66,8 @@ impl From<NotWritten> for Refusal {
 /// A station with a connection, and what the connection remembers of it.
 pub(crate) struct Seated {
     pub(crate) station: Station,
+    /// The CN of the certificate that let it in (security profile 3).
+    pub(crate) certified: Option<String>,
     /// One for all seats of a connection: a message in the works may still hold an older seat.
     memory: Arc<Mutex<Memory>>,
 }
@@ -94,9 +99,10 @@ struct Charging {
 const LATE_START: TimeDelta = TimeDelta::seconds(60);
 
 impl Seated {
-    pub(crate) fn new(station: Station) -> Self {
+    pub(crate) fn new(station: Station, certified: Option<String>) -> Self {
         Seated {
             station,
+            certified,
             memory: Arc::default(),
         }
     }
@@ -105,6 +111,7 @@ impl Seated {
     pub(crate) fn with(&self, station: Station) -> Self {
         Seated {
             station,
+            certified: self.certified.clone(),
             memory: self.memory.clone(),
         }
     }

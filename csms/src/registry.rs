@@ -28,6 +28,8 @@ pub(crate) enum Close {
     Restart,
     /// Nothing can be stored: the station keeps its queue while it is away.
     TryLater,
+    /// It says that it is another one than its certificate does.
+    OtherStation,
 }
 
 /// Takeovers within this time, microseconds, count as one quarrel.

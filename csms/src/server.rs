@@ -18,12 +18,15 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::arrival::{self, Arrival, Route, Security};
 use crate::connection::{self, Connection};
-use crate::credentials::Presented;
+use crate::credentials::{Basic, Presented, Verdict, Visitor};
 use crate::files::{self, Answer, Line, said as plain};
 use crate::gather::Unavailable;
-use crate::handshake::{self, Accept, Decision, Refusal};
-use crate::{Csms, identity};
+use crate::handshake::{self, Accept, Decision, Entry, Refusal};
+use crate::tls::Certificate;
+use crate::wire::Wire;
+use crate::{Csms, identity, proven};
 
 /// How long a socket may take to send the whole of its request.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -113,14 +116,22 @@ impl Drop for SeatTaken {
 
 async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, seat: SeatTaken) {
     drop(stream.set_nodelay(true));
-    let seat = Arc::new(Mutex::new(Some(seat)));
+    let Arrival { wire, route } = match arrival::receive(&csms, stream, address).await {
+        Ok(arrival) => arrival,
+        Err(error) => {
+            tracing::debug!(%error, %address, "a socket ended before its request");
+            return;
+        }
+    };
+    let (seat, route) = (Arc::new(Mutex::new(Some(seat))), Arc::new(route));
     let line = Line::default();
     let service = service_fn(|request| {
-        let (csms, seat, line) = (csms.clone(), seat.clone(), line.clone());
+        let (csms, seat, route) = (csms.clone(), seat.clone(), route.clone());
+        let line = line.clone();
         async move {
             let answer = match files::token(request.uri().path()).map(str::to_owned) {
                 Some(token) => files::serve(&csms, request, &token, &line).await,
-                None => answer(csms, request, address.ip(), &seat).await,
+                None => answer(csms, request, &route, &seat).await,
             };
             Ok::<_, std::convert::Infallible>(answer)
         }
@@ -129,7 +140,7 @@ async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, s
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let served = tokio::select! {
         served = served => served,
@@ -143,7 +154,7 @@ async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, s
 async fn answer(
     csms: Arc<Csms>,
     mut request: Request<Incoming>,
-    address: IpAddr,
+    route: &Route,
     seat: &Mutex<Option<SeatTaken>>,
 ) -> Answer {
     let key = match websocket_key(&request) {
@@ -156,7 +167,7 @@ async fn answer(
         }
     };
     let name = identity::from_path(request.uri().path());
-    let welcome = match welcome(&csms, &request, name.as_deref()).await {
+    let welcome = match welcome(&csms, &request, route, name.as_deref()).await {
         Ok(welcome) => welcome,
         Err(refusal) => {
             let shown = name.as_deref().unwrap_or(request.uri().path());
@@ -165,7 +176,7 @@ async fn answer(
                 reason = refusal.reason,
                 "a station is refused"
             );
-            csms.refusals.note(shown, address, &refusal);
+            csms.refusals.note(shown, route.address, &refusal);
             return refused(&refusal);
         }
     };
@@ -178,7 +189,7 @@ async fn answer(
         _ => None,
     };
     if let Some(seat) = seat.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        tokio::spawn(serve_station(csms, upgrade, welcome, address, seat));
+        tokio::spawn(serve_station(csms, upgrade, welcome, route.address, seat));
     }
     switching_protocols(&key, protocol)
 }
@@ -187,11 +198,14 @@ async fn answer(
 struct Welcome {
     station: Station,
     accept: Accept,
+    /// The CN of the certificate that let it in (security profile 3).
+    certified: Option<String>,
 }
 
 async fn welcome(
-    csms: &Csms,
+    csms: &Arc<Csms>,
     request: &Request<Incoming>,
+    route: &Route,
     name: Option<&str>,
 ) -> Result<Welcome, Refusal> {
     if csms.ingest.is_away() {
@@ -217,24 +231,18 @@ async fn welcome(
         station: station.as_ref(),
         offered: &offered_protocols(headers),
         presented: &presented,
+        security: &route.security,
+        operator: csms.options.operator.as_deref(),
     };
     match handshake::decide(&asked, csms.options.unknown_stations) {
         Decision::Refuse(refusal) => Err(refusal),
-        Decision::Accept(accept) => Ok(Welcome {
-            station: known(station)?,
-            accept,
-        }),
-        Decision::CheckPassword(basic, accept) => {
+        Decision::Accept(entry) => Ok(let_in(csms, known(station)?, route, entry, None).await),
+        Decision::CheckPassword(basic, entry, otherwise) => {
             let station = known(station)?;
-            let hash = station.password_hash.as_deref().unwrap_or_default();
-            if csms
-                .credentials
-                .verify(station.id, &basic.password, hash)
-                .await
-            {
-                Ok(Welcome { station, accept })
-            } else {
-                Err(handshake::wrong_password())
+            match (verify(csms, &station, &basic, route).await, otherwise) {
+                (Ok(hash), _) => Ok(let_in(csms, station, route, entry, Some(hash)).await),
+                (Err(_), Some(entry)) => Ok(let_in(csms, station, route, entry, None).await),
+                (Err(refusal), None) => Err(refusal),
             }
         }
         Decision::Register { pending, accept } => {
@@ -246,8 +254,61 @@ async fn welcome(
             Ok(Welcome {
                 station: known(station)?,
                 accept,
+                certified: None,
             })
         }
+    }
+}
+
+/// The stored hash that the password fits: the station's own, or one that it was told to use.
+async fn verify(
+    csms: &Csms,
+    station: &Station,
+    basic: &Basic,
+    route: &Route,
+) -> Result<String, Refusal> {
+    let visitor = Visitor {
+        station: station.id,
+        source: route.address,
+        known: station.access.address.as_deref(),
+        now: csms.clock.now(),
+    };
+    let stored = station
+        .password_hash
+        .iter()
+        .chain(&station.access.passwords);
+    let stored = stored.cloned().collect();
+    match csms
+        .credentials
+        .verify(visitor, &basic.password, stored)
+        .await
+    {
+        Verdict::Fits(hash) => Ok(hash),
+        Verdict::Wrong => Err(handshake::wrong_password()),
+        Verdict::TooMany => Err(handshake::too_many_attempts()),
+    }
+}
+
+/// Notes what the station has proven by coming in: a password or profile that it was told to use, its certificate.
+async fn let_in(
+    csms: &Arc<Csms>,
+    mut station: Station,
+    route: &Route,
+    entry: Entry,
+    hash: Option<String>,
+) -> Welcome {
+    proven::note(csms, &mut station, entry.profile, hash).await;
+    let certified = match &route.security {
+        Security::Tls(Certificate::Believed(facts)) if entry.profile == 3 => {
+            proven::certificate(csms, station.id, facts);
+            Some(facts.common_name.clone())
+        }
+        _ => None,
+    };
+    Welcome {
+        station,
+        accept: entry.accept,
+        certified,
     }
 }
 
@@ -347,6 +408,7 @@ fn refused(refusal: &Refusal) -> Answer {
     let extra: Option<(HeaderName, &'static str)> = match refusal.status {
         StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")),
         StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "10")),
+        StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, "60")),
         _ => None,
     };
     if let Some((name, value)) = extra {
@@ -379,7 +441,8 @@ async fn serve_station(
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(limits())).await;
     match welcome.accept {
         Accept::Speak { version, .. } => {
-            let connection = Connection::open(csms, welcome.station, version, address);
+            let connection =
+                Connection::open(csms, welcome.station, welcome.certified, version, address);
             // A task of its own: this one has been through the handshake, and is as big as that took.
             tokio::spawn(connection.serve(Box::new(socket), seat));
         }
@@ -388,8 +451,8 @@ async fn serve_station(
 }
 
 /// Out of hyper's wrapping, so that its buffers are freed.
-fn raw(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+fn raw(upgraded: Upgraded) -> Option<(Wire, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<Wire>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 

@@ -3,6 +3,7 @@
 //! One file per feature profile. Every CALL ends here in one gathered write: its rows, its events, and its line in the
 //! message log, with the answer that leaves afterwards.
 
+mod certificate;
 mod core;
 mod data_transfer;
 mod firmware;
@@ -110,6 +111,14 @@ pub(crate) async fn answer(
             Err(Refusal::Say(error))
         }
         Err(Refusal::Broken) => Err(Refusal::Broken),
+        Err(Refusal::OtherStation) => {
+            let error = CallError::new(
+                ErrorCode::SecurityError,
+                "the serial number is not the certificate's; the socket is closed",
+            );
+            call.log(&error, text).await?;
+            Err(Refusal::OtherStation)
+        }
     }
 }
 
@@ -140,6 +149,7 @@ async fn decide(call: &Call) -> Result<Decided, Refusal> {
         "SignedFirmwareStatusNotification" => security::signed_firmware_status(call),
         "LogStatusNotification" => security::log_status(call),
         "SecurityEventNotification" => security::security_event(call),
+        "SignCertificate" => certificate::sign_certificate(call).await,
         action => Err(unserved(action).into()),
     }
 }

@@ -37,6 +37,8 @@ grant insert on file_chunks to forecourt_portal;
 revoke select on file_tokens from forecourt_portal;
 grant update (status, reason) on lago_events to forecourt_portal;
 grant update (billed_wh, finalised, flags, held, let_go, updated_at) on lago_sync_state to forecourt_portal;
+grant insert, delete on pending_credentials to forecourt_portal;
+revoke all on function forget_unsent_credentials() from public;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
 revoke update, delete on tariff_versions, session_tariffs, session_prices, session_corrections from forecourt_csms, forecourt_billing;
@@ -95,7 +97,8 @@ declare
                             'lago_events', 'station_jobs'];
     by_station text[] := array['authorize_attempts', 'station_log', 'station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
-                               'station_limits', 'station_job_events', 'security_events', 'installed_certificates'];
+                               'station_limits', 'station_job_events', 'security_events', 'installed_certificates',
+                               'pending_credentials', 'client_certificates', 'certificate_requests'];
 begin
     foreach t in array by_site || by_station loop
         execute format('alter table %I enable row level security', t);

@@ -2,6 +2,7 @@
 //! expected. No setting is needed to start. `.env.example` documents each variable; a test compares the two.
 
 mod lago;
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use lago::{Cadence, Lago, LagoApi, MeterFlush, Secret};
+pub use tls::Tls;
 
 /// One setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,6 +222,14 @@ pub struct Csms {
     pub public_url: String,
     /// `UNKNOWN_STATIONS`.
     pub unknown_stations: UnknownStations,
+    /// TLS on the same address.
+    pub tls: Option<Tls>,
+    /// `OCPP_CPO_NAME`: who operates the stations; O of their certificates.
+    pub operator: Option<String>,
+    /// `OCPP_SIGNING_CERT` and `OCPP_SIGNING_KEY`: the authority that signs what stations ask for.
+    pub signer: Option<(PathBuf, PathBuf)>,
+    /// `OCPP_PROXIES`: balancers that speak PROXY protocol version 2.
+    pub proxies: Vec<IpAddr>,
 }
 
 /// What to do with a charger that nobody has added.
@@ -342,6 +352,8 @@ impl Csms {
             SocketAddr::from(([127, 0, 0, 1], 9000)),
             ADDRESS,
         );
+        let tls = Tls::from_env(env);
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
         Self {
             listen,
             public_url: env
@@ -350,7 +362,14 @@ impl Csms {
                     "a URL such as wss://charge.example.org/ocpp",
                     |url| with_scheme(url, &["ws", "wss"]),
                 )
-                .unwrap_or_else(|| format!("ws://{listen}/ocpp")),
+                .unwrap_or_else(|| format!("{scheme}://{listen}/ocpp")),
+            operator: tls::operator(env),
+            signer: tls::signer(env),
+            proxies: env.list(
+                "OCPP_PROXIES",
+                "addresses separated by commas, such as 10.0.0.1,::1",
+            ),
+            tls,
             unknown_stations: env.choice(
                 "UNKNOWN_STATIONS",
                 UnknownStations::Refuse,

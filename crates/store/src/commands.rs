@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::credentials::{self, Order};
 use crate::ingest::{Direction, MessageRow, messages};
 use crate::{Result, ids};
 
@@ -57,6 +58,9 @@ pub async fn queue(
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
     let id = ids::new_id(now);
+    if let Some(order) = Order::of(command.action, command.payload) {
+        credentials::ordered(db, id, command.station_id, order, now).await?;
+    }
     sqlx::query!(
         "with queued as (
            insert into commands (id, station_id, site_id, action, payload, raw, actor_kind, actor_id, created_at, expires_at,

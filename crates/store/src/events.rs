@@ -57,6 +57,24 @@ pub struct Event {
     pub detail: Value,
 }
 
+/// Writes an event about the installation itself, which belongs to no site.
+pub async fn tell(
+    db: &mut PgConnection,
+    kind: &str,
+    detail: &Value,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into events (at, kind, detail) values ($1, $2, $3)",
+        now,
+        kind,
+        detail
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The events after `position`, in order, at most `limit`. Rows of transactions that may still be joined by an earlier
 /// one are held back: a plain `id > last` would lose rows that commit late.
 pub async fn after(db: &mut PgConnection, position: Position, limit: i64) -> Result<Vec<Event>> {

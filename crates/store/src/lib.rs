@@ -8,13 +8,16 @@ pub mod audit;
 pub mod authorize_attempts;
 pub mod bell;
 pub mod billing_requests;
+pub mod certificate_requests;
 pub mod charges;
 pub mod charging_profiles;
+pub mod client_certificates;
 pub mod commands;
 pub mod configuration;
 pub mod configuration_templates;
 pub mod connectors;
 mod copy;
+pub mod credentials;
 pub mod cursor;
 pub mod customers;
 #[cfg(any(test, feature = "testing"))]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::ingest::Figures;
-use crate::stations::{Station, StationRow};
+use crate::stations::{Access, Station, StationRow};
 
 /// The stations of these identities (any case), in the order asked; `None` where there is none.
 pub async fn stations(
@@ -17,9 +17,14 @@ pub async fn stations(
 ) -> Result<Vec<Option<Station>>> {
     let rows = sqlx::query!(
         r#"select ask.n as "n!", s.id, s.identity, s.site_id, s.registration, s.security_profile,
-                  s.password_hash, s.options, s.first_accepted_at
+                  s.password_hash, s.options, s.first_accepted_at, s.certificate_name, v.address as "address?",
+                  array(select c.password_hash from pending_credentials c
+                        where c.station_id = s.id and c.password_hash is not null
+                        order by c.created_at desc, c.command_id desc limit 3) as "passwords!: Vec<String>",
+                  (select max(c.security_profile) from pending_credentials c where c.station_id = s.id) as profile
            from unnest($1::text[]) with ordinality as ask (identity, n)
-           join stations s on lower(s.identity) = lower(ask.identity)"#,
+           join stations s on lower(s.identity) = lower(ask.identity)
+           left join station_presence v on v.station_id = s.id"#,
         identities
     )
     .fetch_all(db)
@@ -35,6 +40,12 @@ pub async fn stations(
             password_hash: row.password_hash,
             options: row.options,
             first_accepted_at: row.first_accepted_at,
+            access: Access {
+                passwords: row.passwords,
+                profile: row.profile,
+                certificate_name: row.certificate_name,
+                address: row.address,
+            },
         };
         found[place(row.n)] = Some(station.try_into()?);
     }

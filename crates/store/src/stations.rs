@@ -62,6 +62,21 @@ pub struct Station {
     pub options: Options,
     /// When it was first accepted; before that its clock is not believed.
     pub first_accepted_at: Option<DateTime<Utc>>,
+    /// What else opens the door to it.
+    pub access: Access,
+}
+
+/// How a station may come in beside what its row says, and from where it last did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Passwords that it was told to use and was not yet seen with, newest first; argon2, PHC form.
+    pub passwords: Vec<String>,
+    /// The highest security profile that it was told to use and was not yet seen with.
+    pub profile: Option<i16>,
+    /// What the CN of its certificate must be; its identity if nothing was said.
+    pub certificate_name: Option<String>,
+    /// The address of its last connection.
+    pub address: Option<String>,
 }
 
 /// Per-station switches, stored as one JSON object; absent means off.
@@ -90,6 +105,7 @@ pub(crate) struct StationRow {
     pub password_hash: Option<String>,
     pub options: Value,
     pub first_accepted_at: Option<DateTime<Utc>>,
+    pub access: Access,
 }
 
 impl TryFrom<StationRow> for Station {
@@ -115,6 +131,7 @@ impl TryFrom<StationRow> for Station {
             password_hash: row.password_hash,
             options,
             first_accepted_at: row.first_accepted_at,
+            access: row.access,
         })
     }
 }
@@ -194,10 +211,12 @@ pub struct StationChange<'a> {
     pub registration: Option<Registration>,
     /// OCPP security profile, 0 to 3.
     pub security_profile: Option<i16>,
-    /// A new password, argon2, PHC form.
+    /// A new password, argon2, PHC form. What was ordered before and not yet seen is forgotten.
     pub password_hash: Option<&'a str>,
     /// All switches anew.
     pub options: Option<&'a Options>,
+    /// What the CN of its certificate must be, or (`Some(None)`) its identity.
+    pub certificate_name: Option<Option<&'a str>>,
 }
 
 /// Changes a station and tells the csms; `None` if there is none of that identity.
@@ -216,9 +235,14 @@ pub async fn change(
                registration = coalesce($3, registration),
                security_profile = coalesce($4, security_profile),
                password_hash = coalesce($5, password_hash),
-               options = coalesce($6, options)
+               options = coalesce($6, options),
+               certificate_name = case when $8 then $9 else certificate_name end
              where lower(identity) = lower($1)
-             returning id)
+             returning id),
+           forgotten as (
+             delete from pending_credentials p using changed c where p.station_id = c.id
+               and (($5::text is not null and p.password_hash is not null)
+                 or ($4::smallint is not null and p.security_profile is not null)))
            select id as "id!" from changed, pg_notify('forecourt_stations', id::text)"#,
         identity,
         change.site_id.flatten(),
@@ -226,7 +250,9 @@ pub async fn change(
         change.security_profile,
         change.password_hash,
         options,
-        change.site_id.is_some()
+        change.site_id.is_some(),
+        change.certificate_name.is_some(),
+        change.certificate_name.flatten()
     )
     .fetch_optional(db)
     .await?)

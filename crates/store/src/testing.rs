@@ -109,6 +109,28 @@ pub async fn station(
 }
 
 impl TestDb {
+    /// How many rows each table has.
+    ///
+    /// # Panics
+    /// Never for a database made here.
+    pub async fn rows(&self) -> std::collections::BTreeMap<String, i64> {
+        let mut db = self.pool.acquire().await.expect("a connection");
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select tablename::text from pg_tables where schemaname = 'public' order by tablename",
+        )
+        .fetch_all(&mut *db)
+        .await
+        .expect("the tables");
+        let mut rows = std::collections::BTreeMap::new();
+        for table in tables {
+            let count = format!("select count(*) from {table}");
+            let count = sqlx::query_scalar(AssertSqlSafe(count));
+            let count: i64 = count.fetch_one(&mut *db).await.expect("a count");
+            rows.insert(table, count);
+        }
+        rows
+    }
+
     /// The tables with a row that holds this text anywhere.
     pub async fn tables_with(&self, text: &str) -> Vec<String> {
         let mut db = self.pool.acquire().await.expect("a connection");

@@ -40,6 +40,6 @@ pub(super) struct Pulse {
 impl Pulse {
     pub(super) fn beat(&self) {
         // A full channel says it already.
-        drop(self.beat.try_send(()));
+        let _ = self.beat.try_send(());
     }
 }

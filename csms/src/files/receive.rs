@@ -62,7 +62,7 @@ pub(super) async fn receive(csms: &Arc<Csms>, request: Request<Incoming>, token:
         Err(Broken::Database(error)) => broken(&error),
     };
     if answer.status().is_success() {
-        rest.is_whole();
+        rest.keep();
     }
     answer
 }
@@ -138,7 +138,7 @@ struct Rest {
 }
 
 impl Rest {
-    fn is_whole(mut self) {
+    fn keep(mut self) {
         self.upload = None;
     }
 }

@@ -23,6 +23,13 @@ pub(crate) struct Said {
     pub(crate) firmware: Option<String>,
 }
 
+/// Whether the station is the one that its certificate names, by the serial numbers that it gives. One that gives none
+/// contradicts nobody: 1.6 does not demand any.
+pub(crate) fn is_certified(name: &str, serials: [Option<&str>; 2]) -> bool {
+    let mut given = serials.into_iter().flatten().peekable();
+    given.peek().is_none() || given.any(|serial| serial == name)
+}
+
 /// The rows, and how long the station shall wait: between Heartbeats, or before it boots again.
 pub(crate) fn decide(
     station: &Station,
@@ -93,5 +100,25 @@ mod tests {
         let waits: std::collections::BTreeSet<_> = (0..300).map(wait).collect();
         assert_eq!(waits.len(), 30);
         assert!(waits.iter().all(|wait| (60..90).contains(&wait.as_secs())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_certified;
+
+    #[test]
+    fn one_of_the_serial_numbers_is_the_certificates_or_none_is_given() {
+        for (serials, expected) in [
+            ([None, None], true),
+            ([Some("SN-1"), None], true),
+            ([None, Some("SN-1")], true),
+            ([Some("SN-1"), Some("BOX")], true),
+            ([Some("SN-2"), None], false),
+            ([Some("sn-1"), Some("BOX")], false),
+            ([Some(""), None], false),
+        ] {
+            assert_eq!(is_certified("SN-1", serials), expected, "{serials:?}");
+        }
     }
 }

@@ -253,6 +253,7 @@ mod tests {
             password_hash: None,
             options: Options::default(),
             first_accepted_at: Some(time("2026-01-01T00:00:00Z")),
+            access: Default::default(),
         }
     }
 

@@ -211,6 +211,7 @@ mod tests {
             password_hash: None,
             options: Options::default(),
             first_accepted_at: None,
+            access: Default::default(),
         }
     }
 

@@ -23,6 +23,15 @@ const AHEAD: Days = Days::new(30);
 pub(super) fn boot_notification(call: &Call) -> Result<Decided, Refusal> {
     let request: BootNotificationRequest = decode(&call.payload)?;
     let station = &call.seated.station;
+    let serials = [
+        request.charge_point_serial_number.as_deref(),
+        request.charge_box_serial_number.as_deref(),
+    ];
+    if let Some(certified) = &call.seated.certified
+        && !boot::is_certified(certified, serials)
+    {
+        return Err(Refusal::OtherStation);
+    }
     let said = boot::Said {
         vendor: request.charge_point_vendor,
         model: request.charge_point_model,

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 
 use crate::support::{Server, eventually};
 
-fn with_password(mut request: Request<()>, user: &str, password: &[u8]) -> Request<()> {
+pub fn with_password(mut request: Request<()>, user: &str, password: &[u8]) -> Request<()> {
     let pair = [user.as_bytes(), b":", password].concat();
     let basic = format!(
         "Basic {}",

@@ -119,14 +119,25 @@ async fn job(
 }
 
 async fn log_job(server: &Server) -> (Uuid, String) {
-    job(server, Kind::Log, "GetDiagnostics", None, TimeDelta::hours(1)).await
+    job(
+        server,
+        Kind::Log,
+        "GetDiagnostics",
+        None,
+        TimeDelta::hours(1),
+    )
+    .await
 }
 
 /// The log that a job got, with its bytes.
 async fn log_of(server: &Server, job: Uuid) -> Option<(File, Vec<u8>)> {
     let pool = server.db.pool(Room::Portal);
     let mut db = Scope::All.begin(&pool).await.unwrap();
-    let id = station_jobs::get(&mut db, job).await.unwrap().unwrap().file_id?;
+    let id = station_jobs::get(&mut db, job)
+        .await
+        .unwrap()
+        .unwrap()
+        .file_id?;
     let file = files::log(&mut db, "cp1", id).await.unwrap().unwrap();
     let mut bytes = Vec::new();
     for n in 0.. {
@@ -158,7 +169,10 @@ async fn a_log_is_taken_once_and_whole_whatever_name_it_is_given() {
     assert_eq!(file.sha256, hex::encode(Sha256::digest(&body)));
     assert!(file.name.starts_with("diagnostics-") && !file.name.contains(['/', '%']));
     // The token is used up, for sending and for looking.
-    assert_eq!(http(server.address, &put(&path, b"again")).await.status, 404);
+    assert_eq!(
+        http(server.address, &put(&path, b"again")).await.status,
+        404
+    );
     let look = get("GET", &format!("/files/{token}"), "");
     assert_eq!(http(server.address, &look).await.status, 404);
     assert_eq!(log_of(&server, job).await.unwrap().1.len(), body.len());
@@ -205,7 +219,10 @@ async fn an_upload_that_is_not_as_it_should_be_leaves_nothing() {
     })
     .await;
     // The token is good until a whole file came.
-    assert_eq!(http(server.address, &put(&path, b"whole")).await.status, 201);
+    assert_eq!(
+        http(server.address, &put(&path, b"whole")).await.status,
+        201
+    );
     assert_eq!(log_of(&server, job).await.unwrap().1, b"whole");
 }
 
@@ -260,7 +277,9 @@ async fn firmware_is_fetched_whole_or_from_where_it_broke_off() {
     let all = http(server.address, &get("GET", &path, "")).await;
     assert_eq!(all.status, 200);
     assert!(all.body == bytes && all.has("accept-ranges: bytes"));
-    assert!(all.has("x-content-type-options: nosniff") && all.has("content-disposition: attachment"));
+    assert!(
+        all.has("x-content-type-options: nosniff") && all.has("content-disposition: attachment")
+    );
     let etag = format!("\"{}\"", hex::encode(Sha256::digest(&bytes)));
     assert!(all.has(&format!("etag: {etag}")));
 
@@ -274,7 +293,10 @@ async fn firmware_is_fetched_whole_or_from_where_it_broke_off() {
     let part = http(server.address, &get("GET", &path, &range)).await;
     assert_eq!(part.status, 206);
     assert!(part.body == bytes[first..CHUNK + 10]);
-    assert!(part.has(&format!("content-range: bytes {first}-{}/{size}", CHUNK + 9)));
+    assert!(part.has(&format!(
+        "content-range: bytes {first}-{}/{size}",
+        CHUNK + 9
+    )));
     let resumed = format!("Range: bytes={first}-\r\nIf-Range: {etag}\r\n");
     let part = http(server.address, &get("GET", &path, &resumed)).await;
     assert!(part.status == 206 && part.body == bytes[first..]);

@@ -1,15 +1,20 @@
 //! The whole chargers' room: real sockets, a real Postgres, stations that say exactly what a test wants them to say.
 
+mod certificates;
 mod charge;
 mod commands;
+mod credentials;
 mod door;
 mod effects;
 mod faults;
 mod files;
 mod kept;
+mod pki;
+mod profiles;
 mod proxy;
 mod quirk_pack;
 mod quirks;
+mod renewal;
 mod simulated;
 mod station_jobs;
 mod support;

@@ -14,6 +14,7 @@ use store::sessions::{Filter, Session};
 use store::stations::{NewStation, Registration};
 use store::testing::{TestDb, database};
 use store::{Room, Scope};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -83,6 +84,12 @@ impl Server {
         let (db, options) = (self.db, self.options);
         ends(self.task).await;
         Self::on(db, options).await
+    }
+
+    /// Runs anew on the same database without a word to the one before, as after a kill.
+    pub async fn killed(self) -> Self {
+        self.task.abort();
+        Self::on(self.db, self.options).await
     }
 
     /// Asks the room to end, and waits until it has.
@@ -177,9 +184,13 @@ async fn ends(room: tokio::task::JoinHandle<store::Result<()>>) {
     ended.expect("the room ends").unwrap().unwrap();
 }
 
+/// A socket, plain or within TLS.
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
 /// A station driven by hand.
 pub struct Station {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Bytes>>,
     pub protocol: Option<String>,
     count: usize,
 }
@@ -188,6 +199,11 @@ impl Station {
     /// Connects to `address`; the status of a refusal otherwise.
     pub async fn connect(address: SocketAddr, request: Request<()>) -> Result<Self, u16> {
         let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(Box::new(stream), request).await
+    }
+
+    /// Connects over a socket that is open.
+    pub async fn over(stream: Box<dyn Bytes>, request: Request<()>) -> Result<Self, u16> {
         match tokio_tungstenite::client_async(request, stream).await {
             Ok((socket, answer)) => {
                 let protocol = answer.headers().get("Sec-WebSocket-Protocol");

@@ -252,11 +252,6 @@ impl Fields {
         })
     }
 
-    /// Whether the field is there at all.
-    pub fn has(&self, name: &str) -> bool {
-        self.given.contains_key(name)
-    }
-
     /// Complains about a field.
     pub fn complain(&mut self, name: &'static str, detail: impl Into<String>) {
         self.complaints.push(Complaint::at(pointer(name), detail));

@@ -246,6 +246,7 @@ async fn set(
         security_profile: wanted.security_profile,
         password_hash: wanted.password_hash.as_deref(),
         options: wanted.options.as_ref(),
+        certificate_name: None,
     };
     stations::change(&mut db, identity, &change).await?;
     let after = stations_read::get(&mut db, identity)

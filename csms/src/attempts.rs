@@ -1,0 +1,96 @@
+//! How many passwords are looked at. Whoever guesses is stopped by where he comes from and whom he plays; the station
+//! itself has a share of its own at the address from which it last came, so that nobody locks it out.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// How long what was spent counts.
+const WINDOW: TimeDelta = TimeDelta::minutes(1);
+/// Hashes a minute for all strangers who play one station.
+const STRANGERS: u32 = 6;
+/// For one stranger among them.
+const STRANGER: u32 = 3;
+/// For the address from which the station last came.
+const KNOWN: u32 = 4;
+/// Counts kept; past that the old ones are dropped.
+const MOST: usize = 1_000_000;
+
+/// One wrong password, perhaps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) station: Uuid,
+    pub(crate) source: IpAddr,
+    /// Whether the station last came from there.
+    pub(crate) is_known: bool,
+}
+
+impl Attempt {
+    /// What it is counted as, and up to where.
+    fn counts(self) -> Vec<((Uuid, Option<IpAddr>), u32)> {
+        let source = (self.station, Some(self.source));
+        if self.is_known {
+            vec![(source, KNOWN)]
+        } else {
+            vec![(source, STRANGER), ((self.station, None), STRANGERS)]
+        }
+    }
+}
+
+/// What was spent lately.
+#[derive(Default)]
+pub(crate) struct Attempts {
+    spent: Mutex<HashMap<(Uuid, Option<IpAddr>), Spent>>,
+}
+
+struct Spent {
+    since: DateTime<Utc>,
+    hashes: u32,
+}
+
+impl Attempts {
+    /// Whether an attempt that costs this many hashes is looked at; if so, it is counted.
+    pub(crate) fn may(&self, attempt: Attempt, cost: u32, now: DateTime<Utc>) -> bool {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.len() >= MOST {
+            spent.retain(|_, spent| now - spent.since < WINDOW);
+        }
+        let counts = attempt.counts();
+        let within = counts.iter().all(|(key, limit)| {
+            spent.get(key).is_none_or(|spent| {
+                // The first of a minute is looked at whatever it costs.
+                now - spent.since >= WINDOW
+                    || spent.hashes == 0
+                    || spent.hashes.saturating_add(cost) <= *limit
+            })
+        });
+        if !within || spent.len() >= MOST {
+            return false;
+        }
+        for (key, _) in counts {
+            let entry = spent.entry(key).or_insert(Spent {
+                since: now,
+                hashes: 0,
+            });
+            if now - entry.since >= WINDOW {
+                *entry = Spent {
+                    since: now,
+                    hashes: 0,
+                };
+            }
+            entry.hashes = entry.hashes.saturating_add(cost);
+        }
+        true
+    }
+
+    /// It was no guess after all.
+    pub(crate) fn forgive(&self, attempt: Attempt) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in attempt.counts() {
+            spent.remove(&key);
+        }
+    }
+}
