@@ -35,7 +35,13 @@ pub async fn receive_image<E>(
     version: &str,
     bytes: impl Stream<Item = std::result::Result<Bytes, E>> + Send,
 ) -> Result<File> {
-    let file = files::begin_image(&mut *app.connection().await?, name, version, app.clock.now()).await?;
+    let file = files::begin_image(
+        &mut *app.connection().await?,
+        name,
+        version,
+        app.clock.now(),
+    )
+    .await?;
     match take(app, viewer, file, bytes).await {
         Ok(file) => Ok(file),
         Err(error) => {
@@ -61,7 +67,12 @@ async fn take<E>(
                 return Err(refused(StatusCode::BAD_REQUEST, "the file ended early"));
             }
             Ok(None) => break,
-            Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "the file came too slowly")),
+            Err(_) => {
+                return Err(refused(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the file came too slowly",
+                ));
+            }
         };
         size += data.len();
         if size > LARGEST {

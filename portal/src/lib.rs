@@ -9,6 +9,8 @@ pub mod config;
 pub mod error;
 pub mod export;
 mod kept;
+pub mod files;
+pub mod guards;
 pub mod lago;
 pub mod limits;
 pub mod live;
@@ -17,6 +19,7 @@ pub mod pages;
 pub mod router;
 pub mod state;
 pub mod tasks;
+pub mod station_jobs;
 pub mod view;
 pub mod webhooks;
 

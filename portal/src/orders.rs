@@ -12,7 +12,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Result, auth::Viewer, error::Complaint};
+use crate::{Error, Result, auth::Viewer, error::Complaint, guards};
 
 /// A command that no socket took by then expires, unless it was ordered otherwise: what was meant for now must not happen
 /// tonight.
@@ -152,6 +152,9 @@ pub(crate) async fn put(
     order: &Order,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
+    if !order.raw {
+        guards::last_root(db, station.id, &order.action, &order.payload).await?;
+    }
     let command = NewCommand {
         station_id: station.id,
         site_id: station.site_id,

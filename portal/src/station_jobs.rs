@@ -378,7 +378,10 @@ mod tests {
     fn the_place_of_files_is_the_origin_that_stations_use() {
         for (public, expected) in [
             ("ws://127.0.0.1:9000/ocpp", Some("http://127.0.0.1:9000")),
-            ("wss://charge.example.org/x/ocpp", Some("https://charge.example.org")),
+            (
+                "wss://charge.example.org/x/ocpp",
+                Some("https://charge.example.org"),
+            ),
             ("ws://0.0.0.0:9000/ocpp", None),
             ("ws://[::]:9000/ocpp", None),
             ("charge.example.org", None),
@@ -393,7 +396,14 @@ mod tests {
             assert_eq!(check_location(good), Ok(()), "{good}");
         }
         let long = format!("http://h/{}", "x".repeat(512));
-        for bad in ["", "http://", "javascript:alert(1)", "file:///etc/passwd", "http://h/a b", &long] {
+        for bad in [
+            "",
+            "http://",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "http://h/a b",
+            &long,
+        ] {
             assert!(check_location(bad).is_err(), "{bad}");
         }
         let told = check_location("gopher://me:secret@h").unwrap_err();
@@ -403,7 +413,11 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_told_so() {
         let now = DateTime::UNIX_EPOCH;
-        for bad in ["", "MIIB", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        for bad in [
+            "",
+            "MIIB",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
             let told = check_certificate(bad, now).unwrap_err();
             assert!(told.contains("expected a certificate"), "{told}");
         }

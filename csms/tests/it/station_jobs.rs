@@ -7,7 +7,7 @@ use store::security_events::{self, SecurityEvent};
 use store::station_jobs::{self, Job, JobEvent, Kind, NewJob};
 use store::{Room, Scope};
 
-use crate::support::{Server, Station, noon};
+use crate::support::{Server, Station, eventually, noon};
 
 /// A job of `CP1` with its command queued; its requestId.
 async fn ask(server: &Server, kind: Kind, action: &str, payload: Value) -> i32 {
@@ -281,11 +281,15 @@ async fn security_events_are_kept_once_and_critical_ones_are_told() {
         ]
     );
     assert_eq!(found[0].tech_info.as_deref(), Some("door 2"));
-    let mut db = server.db.pool.acquire().await.unwrap();
-    let start = store::events::Position::default();
-    let events = store::events::after(&mut db, start, 100).await.unwrap();
-    let told = events.iter().filter(|event| event.kind == "security.event");
-    assert_eq!(told.count(), 1);
+    // A reader waits for whatever transaction is still open, so the event may be seen a little later.
+    let told = eventually("the event", async || {
+        let mut db = server.db.pool.acquire().await.unwrap();
+        let start = store::events::Position::default();
+        let events = store::events::after(&mut db, start, 100).await.unwrap();
+        let told = events.iter().filter(|event| event.kind == "security.event");
+        Some(told.count()).filter(|told| *told > 0)
+    });
+    assert_eq!(told.await, 1);
 }
 
 /// TC_064, and poison in every field (T07): an answer each time, and never `Accepted`.

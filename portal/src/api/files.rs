@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::json;
-use store::{audit, files};
+use store::{audit, files, people::Role};
 use uuid::Uuid;
 
 use super::{
@@ -115,6 +115,11 @@ pub(crate) async fn log(
 ) -> Result<Response> {
     let nothing = || Error::NotFound(format!("station {identity:?} sent no log {id:?}"));
     let log = id.parse().map_err(|_| nothing())?;
+    if viewer.role == Some(Role::Partner) {
+        return Err(Error::Forbidden(
+            "your role does not see the logs of stations".to_owned(),
+        ));
+    }
     // The database knows no NUL, so it knows nothing of that name.
     if identity.contains('\0') {
         return Err(nothing());

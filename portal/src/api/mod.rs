@@ -2,10 +2,12 @@
 //! in `input` (what is sent, read strictly) and `shape` (what is answered).
 
 mod billing_events;
+mod certificates;
 mod charging_profiles;
 mod commands;
 mod configuration;
 mod configuration_templates;
+pub(crate) mod files;
 mod health;
 mod holds;
 mod id_tokens;
@@ -17,8 +19,10 @@ mod mappings;
 pub(crate) mod messages;
 mod refusals;
 mod reservations;
+mod security_events;
 mod sessions;
 mod shape;
+mod station_jobs;
 mod stations;
 mod sync;
 mod tasks;
@@ -32,6 +36,7 @@ pub fn routes() -> Vec<Route> {
         stations_and_sessions(),
         orders(),
         kept_of_stations(),
+        station_jobs(),
         usage_to_lago(),
     ]
     .concat()
@@ -180,6 +185,57 @@ fn orders() -> Vec<Route> {
         Route::get("/api/v1/tasks/{id}", read, tasks::get),
         Route::get("/api/v1/tasks/{id}/csv", read, crate::tasks::csv),
         Route::post("/api/v1/tasks/{id}/cancel", control, tasks::cancel),
+    ]
+}
+
+fn station_jobs() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/api/v1/stations/{identity}/firmware-jobs",
+            Access::Read,
+            station_jobs::list_firmware,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/firmware-jobs",
+            Access::Control,
+            station_jobs::post_firmware,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/log-jobs",
+            Access::Read,
+            station_jobs::list_logs,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/log-jobs",
+            Access::Control,
+            station_jobs::post_log,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/logs/{id}",
+            Access::Read,
+            files::log,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/installed-certificates",
+            Access::Read,
+            certificates::list,
+        ),
+        Route::get("/api/v1/firmware-images", Access::Read, files::images),
+        Route::post(
+            "/api/v1/firmware-images",
+            Access::ControlAll,
+            files::post_image,
+        ),
+        Route::delete(
+            "/api/v1/firmware-images/{id}",
+            Access::ControlAll,
+            files::delete_image,
+        ),
+        Route::get(
+            "/api/v1/security-events",
+            Access::Read,
+            security_events::list,
+        ),
     ]
 }
 

@@ -22,8 +22,8 @@ use crate::{
     AppState, Error, Result, answers,
     auth::Viewer,
     station_jobs::{
-        self as asked, FirmwareOrder, LONGEST_CERTIFICATE, LONGEST_LOCATION, LONGEST_SIGNATURE, Log, LogOrder,
-        Signed, Source, Tries,
+        self as asked, FirmwareOrder, LONGEST_CERTIFICATE, LONGEST_LOCATION, LONGEST_SIGNATURE,
+        Log, LogOrder, Signed, Source, Tries,
     },
 };
 
@@ -318,7 +318,10 @@ fn signed(fields: &mut Fields, now: DateTime<Utc>) -> Option<Signed> {
             None
         }
         (Some(_), None) => {
-            fields.complain("signing_certificate", "missing: expected beside a signature");
+            fields.complain(
+                "signing_certificate",
+                "missing: expected beside a signature",
+            );
             None
         }
         (None, Some(_)) => {

@@ -107,8 +107,9 @@ pub async fn upload(
 /// The file as it comes in.
 fn pieces<'a>(
     part: Field<'a>,
-) -> impl futures_util::Stream<Item = std::result::Result<axum::body::Bytes, axum::extract::multipart::MultipartError>>
-+ Send
+) -> impl futures_util::Stream<
+    Item = std::result::Result<axum::body::Bytes, axum::extract::multipart::MultipartError>,
+> + Send
 + 'a {
     stream::try_unfold(part, |mut part| async move {
         Ok(part.chunk().await?.map(|bytes| (bytes, part)))

@@ -62,6 +62,7 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             item("/stations", "Stations", icon::STATION, Access::Read),
             item("/sessions", "Sessions", icon::BOLT, Access::Read),
             staff("/messages", "Messages", icon::LIST),
+            item("/firmware", "Firmware", icon::ARCHIVE, Access::Read),
         ],
     ),
     (

@@ -6,6 +6,7 @@ pub mod asked;
 pub mod billing_events;
 pub mod customers;
 pub mod driver_groups;
+pub mod firmware;
 pub mod flash;
 pub mod form;
 pub mod frame;
@@ -31,6 +32,8 @@ pub mod waiting;
 
 use askama::Template;
 use axum::{
+    extract::DefaultBodyLimit,
+    handler::Handler,
     http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
@@ -60,6 +63,17 @@ fn main() -> Vec<Route> {
     vec![
         Route::get("/", Access::Read, overview::page),
         Route::get("/stations", Access::Read, stations::page),
+        Route::get("/firmware", Access::Read, firmware::page),
+        Route::post(
+            "/firmware",
+            Access::ControlAll,
+            firmware::upload.layer(DefaultBodyLimit::max(crate::files::LARGEST + 64 * 1024)),
+        ),
+        Route::post(
+            "/firmware/{id}/remove",
+            Access::ControlAll,
+            firmware::remove,
+        ),
         Route::post(
             "/stations/{identity}/accept",
             Access::Control,

@@ -104,6 +104,21 @@ impl Chip {
         }
     }
 
+    /// The state of a firmware update or a log upload.
+    pub fn job(state: &str, succeeded: Option<bool>) -> Self {
+        let (class, icon) = match succeeded {
+            Some(true) => ("available", icon::CHECK),
+            Some(false) => ("faulted", icon::TRIANGLE),
+            None => match state {
+                "queued" | "sent" | "Queued" => ("preparing", icon::CLOCK),
+                "expired" | "cancelled" => ("unavailable", icon::SLASH),
+                "error" | "timeout" | "unknown" => ("suspended", icon::QUESTION),
+                _ => ("charging", icon::SYNC),
+            },
+        };
+        Chip::new(class, icon, plain(state))
+    }
+
     /// The state of a tariff, of a version, of a place where it holds.
     pub fn tariff(word: &'static str) -> Self {
         let (class, icon) = match word {

@@ -27,6 +27,7 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod station;
+mod station_jobs;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;

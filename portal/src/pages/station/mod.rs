@@ -1,6 +1,7 @@
 //! `/stations/{identity}`: one station. Who it is and whether it is there stands above every tab; what one can look at
 //! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
 
+pub mod firmware;
 pub mod head;
 pub mod history;
 pub mod messages;
@@ -45,6 +46,12 @@ pub const TABS: &[Tab] = &[
     tab("", "Overview", everybody, overview::routes),
     tab("sessions", "Sessions", everybody, sessions::routes),
     tab("messages", "Messages", staff, messages::routes),
+    tab(
+        "firmware",
+        "Firmware and diagnostics",
+        staff,
+        firmware::routes,
+    ),
     tab("history", "History", staff, history::routes),
 ];
 
@@ -78,6 +85,7 @@ pub(crate) async fn parts(
         "" => overview::parts(app, db, frame, head).await?,
         "sessions" => sessions::parts(app, db, &frame, &head, parameters).await?,
         "messages" => messages::parts(app, db, &frame, &head, parameters).await?,
+        "firmware" => firmware::parts(db, &head).await?,
         // A tab that does not change by itself.
         _ => Vec::new(),
     });

@@ -1,0 +1,35 @@
+//! Commands that people are kept from sending by mistake. Whoever means it sends them unchecked, which is audited.
+
+use ocpp::v16::DeleteCertificateRequest;
+use store::{Scoped, installed_certificates};
+use uuid::Uuid;
+
+use crate::{Error, Result};
+
+/// Refuses to have a station delete the last root by which it knows a central system: it could never connect by TLS again.
+///
+/// # Errors
+/// [`Error::Conflict`] for such a command.
+pub async fn last_root(
+    db: &mut Scoped<'_>,
+    station: Uuid,
+    action: &str,
+    payload: &str,
+) -> Result<()> {
+    if action != "DeleteCertificate" {
+        return Ok(());
+    }
+    let Ok(request) = ocpp::decode::<DeleteCertificateRequest>(payload) else {
+        return Ok(());
+    };
+    let serial = request.certificate_hash_data.serial_number;
+    let serial = serial.unwrap_or_default();
+    if installed_certificates::is_last_root(db, station, &serial).await? {
+        return Err(Error::Conflict(
+            "this is the last CentralSystemRootCertificate that the station is known to have; without it, it trusts no \
+             central system. Send the command with ?raw=1 to do it all the same."
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
