@@ -19,6 +19,8 @@ mod look;
 mod money;
 #[path = "browser/running.rs"]
 mod running;
+#[path = "browser/station.rs"]
+mod station;
 #[path = "browser/tariff.rs"]
 mod tariff;
 #[path = "browser/usage.rs"]

@@ -121,8 +121,7 @@ pub async fn comings(
            from station_log l
            left join lateral (
              select p.at, p.kind from station_log p
-             where l.kind = 'connected' and p.station_id = l.station_id and p.at <= l.at and p.kind <> 'booted'
-               and (p.at, p.kind) <> (l.at, l.kind)
+             where l.kind = 'connected' and p.station_id = l.station_id and p.at < l.at and p.kind <> 'booted'
              order by p.at desc limit 1) gone on gone.kind = 'disconnected'
            where l.station_id = $1 and l.at < coalesce($2::timestamptz, 'infinity')
            order by l.at desc limit $3"#,

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod kept;
 mod pki;
+mod presence;
 mod profiles;
 mod proxy;
 mod quirk_pack;
