@@ -1,5 +1,6 @@
 //! Commands on their way to a station: claimed, sent, ended. One is under way per station; the rows are the truth.
 
+pub(crate) mod automatic;
 pub(crate) mod effects;
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::commands::{CommandSlot, Step, effects};
+use crate::commands::{CommandSlot, Step, automatic, effects};
 use crate::ops::{Refusal, Seated, event};
 use crate::registry::{Close, Control, Flapping, Seat};
 use crate::server::SeatTaken;
@@ -88,6 +88,8 @@ pub(crate) struct Connection {
     working: Option<Working>,
     waiting: VecDeque<Item>,
     command: CommandSlot,
+    /// What it did not say yet, until it was reminded of it.
+    silence: Option<automatic::Silence>,
 }
 
 impl Connection {
@@ -139,6 +141,10 @@ impl Connection {
             working: None,
             waiting: VecDeque::new(),
             command: CommandSlot::default(),
+            silence: Some(automatic::Silence {
+                boot: true,
+                status: true,
+            }),
         })
     }
 
@@ -260,6 +266,10 @@ impl Connection {
                 effects::note(&self.csms, seen);
             }
             return self.link.answer(&id, answer);
+        }
+        if let Some(silence) = &mut self.silence {
+            silence.boot &= action != "BootNotification";
+            silence.status &= action != "StatusNotification";
         }
         self.waiting.push_back(Item::Call {
             id,
@@ -403,6 +413,10 @@ impl Connection {
         } else {
             (Instant::now() + interval).min(self.heard + self.patience())
         };
+        let due = match self.silence {
+            Some(_) => due.min(self.opened + self.csms.options.remind_after),
+            None => due,
+        };
         match self.link.deadline() {
             Some(deadline) => due.min(self.opened + deadline),
             None => due,
@@ -427,6 +441,12 @@ impl Connection {
     async fn on_time(&mut self, socket: &mut Socket) -> Result<(), End> {
         let outputs = self.link.tick(self.opened.elapsed());
         self.act(socket, outputs, "").await?;
+        if self.opened.elapsed() >= self.csms.options.remind_after
+            && let Some(silence) = self.silence.take()
+            && self.seated.is_accepted()
+        {
+            automatic::after_silence(&self.csms, &self.seated, silence);
+        }
         let (silence, interval) = (self.heard.elapsed(), self.csms.options.ping_interval);
         if silence >= self.patience() {
             return Err(End::Silent);

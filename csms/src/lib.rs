@@ -73,6 +73,9 @@ pub struct Options {
     pub ping_grace: Duration,
     /// How long a station may take to answer a CALL of ours.
     pub call_timeout: Duration,
+    /// How long a station may be connected without a BootNotification or StatusNotification before it is reminded, if it
+    /// has the switch `boot_calls`.
+    pub remind_after: Duration,
     /// How often stations are told to send Heartbeats.
     pub heartbeat_interval: Duration,
     /// How long nothing may be committed before chargers are sent away (they keep their queues).
@@ -108,6 +111,7 @@ impl Default for Options {
             ping_interval: Duration::from_secs(60),
             ping_grace: Duration::from_secs(10),
             call_timeout: Duration::from_secs(30),
+            remind_after: Duration::from_secs(60),
             heartbeat_interval: Duration::from_secs(300),
             outage: Duration::from_secs(10),
             largest_upload: 64 * 1024 * 1024,

@@ -20,7 +20,7 @@ use store::lookup::Transaction;
 use uuid::Uuid;
 
 use crate::Csms;
-use crate::commands::effects;
+use crate::commands::{automatic, effects};
 use crate::ops::{Refusal, Seated};
 
 /// Findings written to the message log, at most.
@@ -207,6 +207,8 @@ impl Call {
         findings: Option<String>,
     ) -> Result<String, Refusal> {
         let shown = self.shown();
+        let starts = self.seated.station.options.starts_when_plugged();
+        let status = decided.effect.statuses.first().filter(|_| starts).cloned();
         let row = self.row(decided.answer.clone(), None, findings);
         decided.effect.messages.push(row);
         let station = self.seated.station.id;
@@ -227,6 +229,10 @@ impl Call {
         }
         if self.action == "BootNotification" && self.seated.is_accepted() {
             self.seated.accepted(self.now);
+            automatic::after_boot(&self.csms, &self.seated);
+        }
+        if let Some(status) = status {
+            automatic::after_status(&self.csms, &self.seated, &status);
         }
         if let Some(seen) = shown {
             effects::note(&self.csms, seen);

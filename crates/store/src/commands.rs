@@ -12,13 +12,17 @@ use crate::credentials::{self, Order};
 use crate::ingest::{Direction, MessageRow, messages};
 use crate::{Result, ids};
 
+mod effects;
 mod read;
 pub mod redact;
 mod sequel;
+mod starts;
 mod verdict;
 
+pub use effects::{Awaiting, awaiting, note_effect};
 pub use read::{Command, Filter, get, list};
 pub use sequel::{Sequel, words};
+pub use starts::{may_start, refused_start};
 pub use verdict::{is_agreed, verdict};
 
 /// Rung with a station's id when a command of it waits.
@@ -237,7 +241,8 @@ pub enum Lost {
     Command(Uuid),
 }
 
-/// A socket was lost, or `node` died: what it had sent becomes unknown, and what only reads is queued again.
+/// A socket was lost, or `node` died: what it had sent becomes unknown, and what only reads is queued again; but what was lost
+/// twice seems to be what the station does not survive, and is noted as a limit of it.
 pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<Utc>) -> Result<()> {
     let (station, command) = match lost {
         Lost::All => (None, None),
@@ -245,14 +250,24 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
         Lost::Command(id) => (None, Some(id)),
     };
     sqlx::query!(
-        r#"with lost as (
-             update commands set
-               status = case when action like 'Get%' or action = 'TriggerMessage' then 'queued' else 'unknown' end,
-               sent_at = case when action like 'Get%' or action = 'TriggerMessage' then null else sent_at end,
-               payload = case when action like 'Get%' or action = 'TriggerMessage' then payload
-                              else coalesce(shown, payload) end
+        r#"with sent as (
+             select id, (action like 'Get%' or action = 'TriggerMessage') as reads,
+                    (action like 'Get%' or action = 'TriggerMessage') and losses < 1 as again
+             from commands
              where status = 'sent' and node = $1 and ($2::uuid is null or station_id = $2) and ($5::uuid is null or id = $5)
-             returning id, site_id, station_id, action, status),
+             for update),
+           lost as (
+             update commands c set
+               status = case when sent.again then 'queued' else 'unknown' end,
+               sent_at = case when sent.again then null else c.sent_at end,
+               payload = case when sent.again then c.payload else coalesce(c.shown, c.payload) end,
+               losses = c.losses + 1
+             from sent where c.id = sent.id
+             returning c.id, c.site_id, c.station_id, c.action, c.status, sent.reads),
+           noted as (
+             insert into station_limits (station_id, what, at)
+             select distinct station_id, action, $3::timestamptz from lost where status = 'unknown' and reads
+             on conflict (station_id, what) do update set at = excluded.at),
            told as (
              insert into events (at, kind, site_id, station_id, subject, detail)
              select $3, 'command.unknown', site_id, station_id, id, jsonb_build_object('action', action)
@@ -315,61 +330,4 @@ pub async fn waiting(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uu
     )
     .fetch_all(db)
     .await?)
-}
-
-/// A command whose effect was not seen yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Awaiting {
-    /// Its id.
-    pub id: Uuid,
-    /// Which station it was for.
-    pub station_id: Uuid,
-    /// The OCPP action.
-    pub action: String,
-    /// JSON text.
-    pub payload: String,
-    /// The station's verdict.
-    pub verdict: Option<String>,
-    /// When it was answered; when it was sent, if nobody knows of an answer.
-    pub since: DateTime<Utc>,
-}
-
-/// The commands sent since `since` whose effect was not seen yet.
-pub async fn awaiting(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Awaiting>> {
-    Ok(sqlx::query_as!(
-        Awaiting,
-        r#"select id, station_id, action, payload, verdict, coalesce(answered_at, sent_at) as "since!"
-           from commands
-           where awaits is not null and effect is null and status in ('answered', 'timeout', 'unknown') and sent_at >= $1
-           order by created_at, id"#,
-        since
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-/// Notes what was seen to follow from commands, and rings for whoever looks; the first effect of each stands.
-pub async fn note_effect(
-    db: &mut PgConnection,
-    ids: &[Uuid],
-    effect: &str,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        r#"with seen as (
-             update commands set effect = $2, effect_at = $3 where id = any($1) and effect is null
-             returning id, site_id, station_id, action),
-           told as (
-             insert into events (at, kind, site_id, station_id, subject, detail)
-             select $3, 'command.effect', site_id, station_id, id, jsonb_build_object('action', action, 'effect', $2::text)
-             from seen)
-           select pg_notify($4, id::text) from seen"#,
-        ids,
-        effect,
-        at,
-        ENDED_CHANNEL
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(())
 }

@@ -93,6 +93,19 @@ pub struct Options {
     pub no_pings: bool,
     /// Take its tokens without what it puts behind them (`_` and more) and between their bytes.
     pub tidy_tokens: bool,
+    /// Ask for the configuration after each accepted boot, and remind it of what it does not say after a reconnect.
+    pub boot_calls: bool,
+    /// It takes a remote start only once a vehicle is plugged in: a refused one is sent again then.
+    pub remote_start_waits: bool,
+    /// The tag with which a charge is started wherever a vehicle is plugged in.
+    pub auto_start_tag: Option<String>,
+}
+
+impl Options {
+    /// Whether a start is ordered when a vehicle is plugged in.
+    pub fn starts_when_plugged(&self) -> bool {
+        self.remote_start_waits || self.auto_start_tag.is_some()
+    }
 }
 
 /// One station as the database has it; [`Station`] after the words are understood.

@@ -129,3 +129,23 @@ async fn a_lost_command_that_could_not_be_noted_does_not_hold_up_the_next() {
     ends_as(&server, next, "answered").await;
     assert_eq!(command(&server, lost).await.status, "unknown");
 }
+
+#[tokio::test]
+async fn a_restart_of_ours_loses_no_command() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let sent = queue(&server, "UnlockConnector", json!({ "connectorId": 1 })).await;
+    let queued = queue(&server, "Reset", json!({ "type": "Soft" })).await;
+    assert_eq!(station.receive().await[2], "UnlockConnector");
+    let server = server.restart().await;
+    // What was under way is told as it is, and never sent twice; what waited still does.
+    ends_as(&server, sent, "unknown").await;
+    assert_eq!(command(&server, queued).await.status, "queued");
+    let mut station = server.station().await;
+    let call = station.receive().await;
+    assert_eq!(call[2], "Reset");
+    station
+        .send(&format!(r#"[3,{},{{"status":"Accepted"}}]"#, call[1]))
+        .await;
+    ends_as(&server, queued, "answered").await;
+}

@@ -361,12 +361,16 @@ fn options(fields: &mut Fields, before: Option<&stations_read::Station>) -> Opti
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ");
-    let expected = format!("an object of true or false for any of {names}");
+    let expected = format!(
+        "an object of true or false (auto_start_tag: a tag of at most 20 characters, or null) for any of {names}"
+    );
     let given = fields.read("options", &expected, |value| {
         let given = value.as_object()?;
-        let fits = given
-            .iter()
-            .all(|(name, value)| known.contains_key(name) && value.is_boolean());
+        let fits = given.iter().all(|(name, value)| match known.get(name) {
+            Some(Value::Bool(_)) => value.is_boolean(),
+            Some(_) => value.is_null() || value.as_str().is_some_and(|tag| printable(tag, 20)),
+            None => false,
+        });
         fits.then(|| given.clone())
     })?;
     let mut after = known.clone();
