@@ -34,7 +34,7 @@ use crate::{
     pages::{
         asked::{Parameters, refuse},
         frame::Frame,
-        messages, overview, session, sessions, station, stations,
+        messages, overview, session, sessions, station, stations, tasks,
     },
 };
 
@@ -150,6 +150,7 @@ enum Topic {
     Sessions,
     Session(Uuid),
     Messages,
+    Task(Uuid),
 }
 
 impl Topic {
@@ -167,10 +168,14 @@ impl Topic {
                     "the id of a session, which the topic session takes",
                 )
             }),
+            "task" => parameters
+                .id("id")?
+                .map(Topic::Task)
+                .ok_or_else(|| refuse("id", "", "the id of a task, which the topic task takes")),
             other => Err(refuse(
                 "topics",
                 other,
-                "one of overview, stations, station, sessions, session, messages",
+                "one of overview, stations, station, sessions, session, messages, task",
             )),
         }
     }
@@ -190,6 +195,7 @@ impl Topic {
             Topic::Messages => messages::parts(db, &frame, parameters).await,
             Topic::Station => station::parts(app, db, frame, parameters).await,
             Topic::Session(id) => session::parts(db, frame, id, now).await,
+            Topic::Task(id) => tasks::parts(app, db, frame, id, parameters).await,
         }
     }
 }

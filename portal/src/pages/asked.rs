@@ -60,6 +60,11 @@ impl From<Vec<(String, String)>> for Parameters {
 }
 
 impl Parameters {
+    /// Every name and value in their order.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// Every value of a name.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.0

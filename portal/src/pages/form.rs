@@ -139,6 +139,11 @@ impl Form {
             .map_or("", |field| field.1.as_str())
     }
 
+    /// The names of all fields, as often as they are there.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.0.as_str())
+    }
+
     /// Every value of a name, without the empty ones.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.fields

@@ -63,6 +63,7 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             item("/sessions", "Sessions", icon::BOLT, Access::Read),
             staff("/messages", "Messages", icon::LIST),
             item("/firmware", "Firmware", icon::ARCHIVE, Access::Read),
+            item("/tasks", "Tasks", icon::LIST, Access::Read),
         ],
     ),
     (

@@ -4,6 +4,8 @@
 pub mod admission;
 pub mod asked;
 pub mod billing_events;
+pub mod command_form;
+pub mod command_rows;
 pub mod customers;
 pub mod driver_groups;
 pub mod firmware;
@@ -27,6 +29,7 @@ pub mod stations;
 pub mod sync;
 pub mod tags;
 pub mod tariffs;
+pub mod tasks;
 pub mod theme;
 pub mod waiting;
 
@@ -48,6 +51,7 @@ pub fn routes() -> Vec<Route> {
         messages::routes(),
         tags::routes(),
         waiting::routes(),
+        tasks::routes(),
         tariffs::routes(),
         money(),
         reports(),

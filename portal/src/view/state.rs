@@ -95,6 +95,39 @@ impl Chip {
         Chip::new("offline", icon::QUESTION, "No answer")
     }
 
+    /// Where a command stands.
+    pub fn command(status: &str) -> Self {
+        match status {
+            "queued" => Chip::new("preparing", icon::CLOCK, "Queued"),
+            "sent" => Chip::new("charging", icon::BOLT, "Sent"),
+            "answered" => Chip::new("available", icon::CHECK, "Answered"),
+            "error" => Chip::new("faulted", icon::TRIANGLE, "Error"),
+            "timeout" => Chip::new("faulted", icon::CLOCK, "No answer"),
+            "expired" => Chip::new("unavailable", icon::CLOCK, "Too late"),
+            "cancelled" => Chip::new("unavailable", icon::SLASH, "Cancelled"),
+            "unknown" => Chip::new("suspended", icon::QUESTION, "Unknown"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
+    /// What a station said to a command, in its own word.
+    pub fn verdict(word: &str, agreed: bool) -> Self {
+        if agreed {
+            Chip::new("available", icon::CHECK, word)
+        } else {
+            Chip::new("faulted", icon::SLASH, word)
+        }
+    }
+
+    /// How a task stands.
+    pub fn task(done: bool, cancelled: bool) -> Self {
+        match (done, cancelled) {
+            (_, true) => Chip::new("unavailable", icon::SLASH, "Cancelled"),
+            (true, false) => Chip::new("available", icon::CHECK, "Done"),
+            (false, false) => Chip::new("charging", icon::SYNC, "Running"),
+        }
+    }
+
     /// The state of a session.
     pub fn session(state: store::sessions::State) -> Self {
         match state {

@@ -7,6 +7,7 @@ mod api_keys;
 mod api_reads;
 mod api_tasks;
 mod api_writes;
+mod command_pages;
 mod commanding;
 mod customers;
 mod data;

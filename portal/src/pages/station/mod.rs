@@ -2,6 +2,7 @@
 //! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
 
 pub mod firmware;
+pub mod commands;
 pub mod head;
 pub mod history;
 pub mod messages;
@@ -46,6 +47,7 @@ pub const TABS: &[Tab] = &[
     tab("", "Overview", everybody, overview::routes),
     tab("sessions", "Sessions", everybody, sessions::routes),
     tab("messages", "Messages", staff, messages::routes),
+    tab("commands", "Commands", staff, commands::routes),
     tab(
         "firmware",
         "Firmware and diagnostics",
@@ -86,6 +88,7 @@ pub(crate) async fn parts(
         "sessions" => sessions::parts(app, db, &frame, &head, parameters).await?,
         "messages" => messages::parts(app, db, &frame, &head, parameters).await?,
         "firmware" => firmware::parts(db, &head).await?,
+        "commands" => commands::parts(db, &head, parameters).await?,
         // A tab that does not change by itself.
         _ => Vec::new(),
     });
