@@ -2,15 +2,22 @@
 //! database. And against a server that only answers, where each of them must fail.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use certs::{Authority, files::Readers};
+use csms::{signing::LocalAuthority, tls::Tls};
 use libtest_mimic::{Arguments, Failed, Trial};
+use service::clock::Clock;
 use simulators::{
     floor,
     scenario::{self, Failure, Kind, Place, Scenario},
 };
+
+use tempfile::TempDir;
 
 mod support;
 use support::Product;
@@ -78,14 +85,66 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.worker_threads(2).enable_all().build().unwrap()
 }
 
-/// A product with a key to it.
-async fn place() -> (Product, Place) {
-    let product = Product::start().await;
+/// Who operates the stations: O of their certificates.
+const OPERATOR: &str = "Forecourt Test";
+
+/// An authority of this run: the server's certificate is of it, and it signs what stations ask for.
+struct Pki {
+    certificate: String,
+    _files: TempDir,
+    options: csms::Options,
+}
+
+impl Pki {
+    fn new() -> Self {
+        let now = Clock::system().now();
+        let name = certs::Name {
+            common: "Forecourt Test CA",
+            organisation: OPERATOR,
+        };
+        let root = Authority::create(name, 100, now).unwrap();
+        let authority = || Authority::load(&root.certificate, &root.key).unwrap();
+        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let server = authority().server(&names, 90, now).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = files.path().join(name);
+            certs::files::write(&path, text, Readers::All, true).unwrap();
+            path
+        };
+        let settings = service::config::Tls {
+            certificate: file("server.pem", &server.certificate),
+            key: file("server.key", &server.key),
+            client_authorities: Some(file("ca.pem", &root.certificate)),
+            revoked: None,
+            soft: false,
+        };
+        let options = csms::Options {
+            tls: Some(Arc::new(Tls::load(&settings).unwrap())),
+            operator: Some(OPERATOR.to_owned()),
+            signer: Some(Arc::new(LocalAuthority(authority()))),
+            ..csms::Options::default()
+        };
+        Pki {
+            certificate: root.certificate,
+            _files: files,
+            options,
+        }
+    }
+}
+
+/// A product that speaks ws and wss, with a key to it.
+async fn place(pki: &Pki) -> (Product, Place) {
+    let product = Product::with(pki.options.clone()).await;
     let place = Place {
         url: product.ocpp_url(),
         api: format!("http://{}", product.portal),
         key: product.api_key(&["read", "control"]).await,
         patience: None,
+        given: BTreeMap::from([
+            ("ca".to_owned(), pki.certificate.clone()),
+            ("operator".to_owned(), OPERATOR.to_owned()),
+        ]),
     };
     (product, place)
 }
@@ -93,7 +152,8 @@ async fn place() -> (Product, Place) {
 fn case(file: &Path) -> Result<(), Failed> {
     let scenario = read(file)?;
     runtime().block_on(async {
-        let (_product, place) = place().await;
+        let pki = Pki::new();
+        let (_product, place) = place(&pki).await;
         let played = scenario::play(&scenario, &place).await;
         played.map_err(|failure| format!("{}: {failure}", file.display()).into())
     })
@@ -108,7 +168,8 @@ fn mutant() -> Result<(), Failed> {
         .collect::<Result<_, _>>()?;
     let count = scenarios.len();
     let survivors = runtime().block_on(async {
-        let (product, place) = place().await;
+        let pki = Pki::new();
+        let (product, place) = place(&pki).await;
         let key = place.key.clone();
         let listener = floor::listen(([127, 0, 0, 1], 0).into()).unwrap();
         let place = Place {

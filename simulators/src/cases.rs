@@ -35,6 +35,9 @@ pub(crate) struct TestArgs {
     /// An API key.
     #[arg(long)]
     key: String,
+    /// A value that scenarios need, or @FILE with it; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = given)]
+    var: Vec<(String, String)>,
     /// Write what became of them to this file as JUnit XML.
     #[arg(long)]
     junit: Option<PathBuf>,
@@ -53,6 +56,18 @@ pub(crate) struct CheckArgs {
     /// Scenario files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+}
+
+/// `name=value`, or `name=@file`.
+fn given(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("expected NAME=VALUE or NAME=@FILE")?;
+    let value = match value.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?,
+        None => value.to_owned(),
+    };
+    Ok((name.to_owned(), value))
 }
 
 /// Reads files and says what is wrong with them.
@@ -94,6 +109,7 @@ pub(crate) fn test(args: TestArgs) -> anyhow::Result<ExitCode> {
         api: args.api,
         key: args.key,
         patience: args.patience,
+        given: args.var.into_iter().collect(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -29,13 +29,18 @@ impl Drop for Product {
 
 impl Product {
     pub async fn start() -> Self {
+        Self::with(csms::Options::default()).await
+    }
+
+    /// With settings of the test's own for the chargers' room.
+    pub async fn with(options: csms::Options) -> Self {
         let db = database().await;
         let (clock, shutdown) = (Clock::system(), Shutdown::new());
         let free = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (chargers, people) = (free().await, free().await);
         let (ocpp, address) = (chargers.local_addr().unwrap(), people.local_addr().unwrap());
         tokio::spawn(csms::run(
-            csms::Options::default(),
+            options,
             db.pool(Room::Csms),
             chargers,
             clock.clone(),

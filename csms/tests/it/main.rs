@@ -1,5 +1,6 @@
 //! The whole chargers' room: real sockets, a real Postgres, stations that say exactly what a test wants them to say.
 
+mod attacks;
 mod automatic;
 mod certificates;
 mod charge;

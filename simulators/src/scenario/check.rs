@@ -27,6 +27,7 @@ pub(super) fn check(scenario: &Scenario) -> Vec<(usize, String)> {
     names.extend(scenario.setup.stations.keys().cloned());
     names.extend(scenario.setup.tokens.keys().cloned());
     names.extend(scenario.vars.keys().cloned());
+    names.extend(scenario.needs.iter().cloned());
     let mut problems = Vec::new();
     for Placed { line, of: step } in &scenario.steps {
         let mut found = wrong_names(&step.written, &names);
@@ -69,6 +70,7 @@ fn set_by(act: &Act, written: &Value) -> Vec<String> {
         Act::Set(set) => names.extend(set.set.keys().cloned()),
         Act::Start(_) => names.push("tx".to_owned()),
         Act::Command(_) => names.push("command".to_owned()),
+        Act::Csr(_) => names.extend(["csr".to_owned(), "key".to_owned()]),
         _ => {}
     }
     names

@@ -37,6 +37,9 @@ struct Written {
     /// Values that stay the same for the whole run, for `${name}`.
     #[serde(default)]
     vars: BTreeMap<String, Value>,
+    /// Names that whoever plays it must give a value (`--var`).
+    #[serde(default)]
+    needs: Vec<String>,
     /// What must exist before the first step; made through the API.
     #[serde(default)]
     setup: Setup,
@@ -60,6 +63,8 @@ pub struct Scenario {
     pub tags: Vec<String>,
     /// Values that stay the same for the whole run.
     pub vars: BTreeMap<String, Value>,
+    /// Names that whoever plays it must give a value.
+    pub needs: Vec<String>,
     /// What must exist before the first step.
     pub setup: Setup,
     /// What happens, in this order.
@@ -221,6 +226,7 @@ impl Scenario {
             reference: written.reference,
             tags: written.tags,
             vars: written.vars,
+            needs: written.needs,
             setup: written.setup,
             steps,
             assert,

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Api,
+    door,
     file::{Length, STATION, Scenario, Token},
     matching,
     step::Act,
@@ -39,6 +40,8 @@ pub struct Place {
     pub key: String,
     /// No step waits longer, whatever it says.
     pub patience: Option<Duration>,
+    /// Values that only who plays them knows: certificates, say.
+    pub given: BTreeMap<String, String>,
 }
 
 /// What kind of failure it is.
@@ -199,6 +202,14 @@ impl Play<'_> {
         let run: u32 = rand::rng().random();
         let run = format!("{run:08X}");
         self.values.set("run", json!(run));
+        for name in &scenario.needs {
+            let value = self.place.given.get(name).ok_or_else(|| {
+                set_up(format!(
+                    "nobody said what `${{{name}}}` is: expected --var {name}=VALUE"
+                ))
+            })?;
+            self.values.set(name, json!(value));
+        }
         let setup = &scenario.setup;
         // OCPP 1.6 leaves a token twenty characters.
         let short = |name: &str| name.to_uppercase().chars().take(11).collect::<String>();
@@ -259,6 +270,13 @@ impl Play<'_> {
             Act::Override(step) => self.answer_by(step),
             Act::Command(step) => self.command(step).await,
             Act::Api(step) => self.request(&step.api).await,
+            Act::Csr(step) => {
+                let (cn, o) = (self.fill_text(&step.csr.cn)?, self.fill_text(&step.csr.o)?);
+                let (key, csr) = door::signing_request(&cn, &o).map_err(bad_file)?;
+                self.values.set("key", json!(key));
+                self.values.set("csr", json!(csr));
+                Ok(())
+            }
             Act::Set(step) => {
                 for (name, value) in &step.set {
                     let value = self.fill(value)?;

@@ -85,6 +85,8 @@ steps! {
     "command" => Command(Command),
     /// Asks the API.
     "api" => Api(ApiStep),
+    /// Makes a key and a request to have it certified.
+    "csr" => Csr(Csr),
     /// Remembers values.
     "set" => Set(Set),
 }
@@ -140,20 +142,20 @@ pub struct Door {
     pub chosen: Option<String>,
     /// The status with which the server must refuse.
     pub refused: Option<u16>,
-    /// TLS: with which certificates.
+    /// TLS, and with which certificates.
     pub tls: Option<Tls>,
 }
 
-/// TLS from the station's side.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+/// TLS from the station's side, on the server's same port.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// The client certificate, a PEM chain.
+    /// Whom to believe, PEM.
+    pub ca: String,
+    /// The station's own certificate, a PEM chain.
     pub cert: Option<String>,
     /// Its key, PEM.
     pub key: Option<String>,
-    /// Whom to trust, PEM; otherwise what the runner was given.
-    pub ca: Option<String>,
 }
 
 /// How a connection ends.
@@ -442,4 +444,22 @@ impl Request {
 pub struct Set {
     /// By name.
     pub set: BTreeMap<String, Value>,
+}
+
+/// Makes a new key, remembered as `${key}`, and a request to have it certified, remembered as `${csr}`; both PEM.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Csr {
+    /// For whom.
+    pub csr: Subject,
+}
+
+/// The subject of a certificate.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// The common name.
+    pub cn: String,
+    /// The organisation.
+    pub o: String,
 }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     super::{
-        door::{self, Knock, Met},
+        door::{self, Knock, Met, Trust},
         step::{
             Authorize, Boot, Call, Closed, Connect, Disconnect, Door, Ending, ExpectCall, Override,
             Raw, Reply, ReplyError, Rule, Start, Status, Stop,
@@ -49,6 +49,7 @@ impl Play<'_> {
             ))),
             (Met::NoProtocol, None) if door.chosen.as_deref() == Some("") => Ok(()),
             (Met::NoProtocol, _) => Err(wrong("the server chose no subprotocol")),
+            (Met::Broken(how), _) => Err(wrong(format!("the handshake failed: {how}"))),
             (Met::Refused(status, _), Some(expected)) if status == expected => Ok(()),
             (Met::Refused(status, said), expected) => {
                 let expected = expected.map_or("101".to_owned(), |status| status.to_string());
@@ -71,7 +72,15 @@ impl Play<'_> {
         };
         let user = filled(&door.user)?.unwrap_or_else(|| id.clone());
         let protocols = door.protocols.clone();
+        let tls = match &door.tls {
+            None => None,
+            Some(tls) => Some(Trust {
+                ca: self.fill_text(&tls.ca)?,
+                own: filled(&tls.cert)?.zip(filled(&tls.key)?),
+            }),
+        };
         Ok(Knock {
+            tls,
             id,
             basic: password.map(|password| (user, password)),
             protocols: protocols.unwrap_or_else(|| vec!["ocpp1.6".to_owned()]),
