@@ -6,6 +6,7 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod config;
+mod credentials;
 pub mod error;
 pub mod export;
 mod kept;

@@ -19,6 +19,7 @@ pub mod station;
 pub mod swarm;
 pub mod tools;
 pub mod trace;
+pub mod wire;
 
 pub use clock::Speed;
 /// What happens inside a charge point.

@@ -2,12 +2,14 @@
 //! Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.
 
 mod cases;
+mod security;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use evse_core::Utc;
+use security::SecurityArgs;
 use simulators::{
     Options, Speed, Supply,
     fault::{Fault, duration},
@@ -17,6 +19,7 @@ use simulators::{
     run::{self, Log, Outcome, Plan},
     swarm::{self, NameFormat, Workload},
     tools::{StationArgs, analyze, repl, replay, serve},
+    wire::TlsFiles,
 };
 
 const FAILED: u8 = 1;
@@ -88,9 +91,8 @@ struct RunArgs {
     /// How many connectors, 1 to 16.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
     connectors: u32,
-    /// Password for HTTP Basic authentication.
-    #[arg(long)]
-    password: Option<String>,
+    #[command(flatten)]
+    security: SecurityArgs,
     /// Which vehicle comes: leaf, zoe, id3, model3, kona, ioniq5, etron or fiat500e; otherwise a different one each time.
     #[arg(long, value_parser = known_vehicle)]
     vehicle: Option<&'static Vehicle>,
@@ -161,6 +163,9 @@ struct SwarmArgs {
     /// Passwords for HTTP Basic authentication, with the station's number in them or not.
     #[arg(long)]
     password_format: Option<NameFormat>,
+    /// The authorities whose servers are believed (PEM); for wss://.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Tags, one per station.
     #[arg(long, default_value = "TAG{:05}")]
     tag_format: NameFormat,
@@ -341,8 +346,10 @@ fn run_station(args: RunArgs) -> anyhow::Result<ExitCode> {
             format!("Simulated AC {}", args.ac_kw),
         ),
     };
+    let means = args.security.means(&args.url)?;
     let options = Options {
-        password: args.password.map(String::into_bytes),
+        password: means.password,
+        tls: means.tls,
         connectors: args.connectors,
         supply,
         model: model.chars().take(20).collect(),
@@ -425,6 +432,7 @@ fn run_swarm(args: SwarmArgs) -> anyhow::Result<ExitCode> {
         duration: args.duration,
         ids: args.id_format,
         passwords: args.password_format,
+        tls: args.ca.map(|ca| TlsFiles { ca, own: None }),
         tags: args.tag_format,
         ledger: args.ledger,
         server_pid: args.server_pid,

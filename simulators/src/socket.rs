@@ -14,17 +14,23 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::quirks::Handshake;
+use crate::{
+    quirks::Handshake,
+    wire::{Tls, Wire},
+};
 
 /// The open socket.
-pub type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<Wire>;
 
 /// Where a station connects, and as whom.
 #[derive(Clone, Debug)]
 pub struct Target {
     authority: String,
+    host: String,
     path: String,
     handshake: Handshake,
+    is_tls: bool,
+    tls: Option<Tls>,
 }
 
 /// Why a station is not connected.
@@ -88,28 +94,31 @@ fn said(reason: &str) -> String {
 }
 
 impl Target {
-    /// Reads a server's URL. Only `ws://` is built in.
+    /// Reads a server's URL. One of `wss://` needs to be told whom to believe, too: [`Target::trusting`].
     pub fn new(url: &str) -> Result<Self, ConnectError> {
         let wrong = |why| ConnectError::Url {
             url: url.to_owned(),
             why,
         };
         let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err(wrong("TLS is not built into evsim; use a ws:// address")),
-            _ => return Err(wrong("the scheme must be ws")),
-        }
+        let is_tls = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
+            _ => return Err(wrong("the scheme must be ws or wss")),
+        };
         let host = uri
             .host()
             .filter(|h| !h.is_empty())
             .ok_or_else(|| wrong("no host"))?;
-        let port = uri.port_u16().unwrap_or(80);
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let path = uri.path().trim_end_matches('/').to_owned();
         Ok(Self {
             authority: format!("{host}:{port}"),
+            host: host.to_owned(),
             path,
             handshake: Handshake::default(),
+            is_tls,
+            tls: None,
         })
     }
 
@@ -117,6 +126,12 @@ impl Target {
     #[must_use]
     pub fn asking(self, handshake: Handshake) -> Self {
         Self { handshake, ..self }
+    }
+
+    /// The same server, by TLS if its URL says so.
+    #[must_use]
+    pub fn trusting(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Host and port.
@@ -171,6 +186,16 @@ impl Target {
             .await
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
+        let stream = match (&self.tls, self.is_tls) {
+            (Some(tls), true) => tls.over(stream, &self.host).await.map_err(unreachable)?,
+            (None, true) => {
+                return Err(ConnectError::Url {
+                    url: format!("wss://{}", self.authority),
+                    why: "nobody said whom to believe (--ca)",
+                });
+            }
+            (_, false) => Wire::Plain(stream),
+        };
         match client_async_with_config(request, stream, Some(small_buffers())).await {
             Ok((socket, _)) => Ok(socket),
             Err(Error::Http(response)) => Err(ConnectError::Refused {
@@ -243,7 +268,6 @@ mod tests {
     #[test]
     fn wrong_urls_are_explained() {
         for (url, word) in [
-            ("wss://h/ocpp", "TLS"),
             ("http://h/ocpp", "ws"),
             ("nonsense", "ws"),
             ("ws:///x", "URL"),

@@ -28,6 +28,8 @@ pub struct Station {
     pub security_profile: i16,
     /// Whether a password is set.
     pub has_password: bool,
+    /// What the CN of its certificate must be; `None`: its identity.
+    pub certificate_name: Option<String>,
     /// Per-station switches.
     pub options: Value,
     /// chargePointVendor.
@@ -78,7 +80,7 @@ pub async fn list(
 ) -> Result<Vec<Station>> {
     let rows = sqlx::query!(
         r#"select s.id, s.identity, s.name, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.security_profile,
-                  s.password_hash is not null as "has_password!", s.options, s.vendor, s.model, s.serial, s.firmware,
+                  s.password_hash is not null as "has_password!", s.certificate_name, s.options, s.vendor, s.model, s.serial, s.firmware,
                   n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
                   n.connected_at as "connected_at?", n.disconnected_at as "disconnected_at?", n.address as "address?",
                   n.last_seen_at as "last_seen_at?", s.last_boot_at, s.created_at
@@ -113,6 +115,7 @@ pub async fn list(
             registration: row.registration,
             security_profile: row.security_profile,
             has_password: row.has_password,
+            certificate_name: row.certificate_name,
             options: row.options,
             vendor: row.vendor,
             model: row.model,

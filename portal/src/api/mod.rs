@@ -7,6 +7,7 @@ mod charging_profiles;
 mod commands;
 mod configuration;
 mod configuration_templates;
+mod credentials;
 pub(crate) mod files;
 mod health;
 mod holds;
@@ -252,6 +253,11 @@ fn stations_and_sessions() -> Vec<Route> {
             "/api/v1/stations/{identity}",
             Access::Control,
             stations::patch,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/credentials/rotate",
+            Access::Control,
+            credentials::rotate,
         ),
         Route::get("/api/v1/sessions", Access::Read, sessions::list),
         Route::get("/api/v1/sessions/{id}", Access::Read, sessions::get),

@@ -31,6 +31,7 @@ pub(crate) struct Station {
     registration: String,
     security_profile: i16,
     has_password: bool,
+    certificate_name: Option<String>,
     options: Value,
     connected: bool,
     last_seen_at: Option<Stamp>,
@@ -79,6 +80,7 @@ impl From<stations_read::Station> for Station {
             registration: station.registration,
             security_profile: station.security_profile,
             has_password: station.has_password,
+            certificate_name: station.certificate_name,
             options: station.options,
             connected: station.connected,
             last_seen_at: station.last_seen_at.map(Stamp),
@@ -203,6 +205,8 @@ struct Wanted {
     registration: Option<Registration>,
     security_profile: Option<i16>,
     password_hash: Option<String>,
+    /// `Some(None)`: its identity.
+    certificate_name: Option<Option<String>>,
     options: Option<Options>,
 }
 
@@ -246,9 +250,11 @@ async fn set(
         security_profile: wanted.security_profile,
         password_hash: wanted.password_hash.as_deref(),
         options: wanted.options.as_ref(),
-        certificate_name: None,
+        certificate_name: wanted.certificate_name.as_ref().map(Option::as_deref),
     };
-    stations::change(&mut db, identity, &change).await?;
+    stations::change(&mut db, identity, &change)
+        .await
+        .map_err(taken(identity))?;
     let after = stations_read::get(&mut db, identity)
         .await?
         .ok_or_else(|| Error::Broken(format!("the station {identity:?} is gone")))?;
@@ -256,6 +262,7 @@ async fn set(
         json!({
             "site": station.site, "registration": station.registration,
             "security_profile": station.security_profile, "options": station.options,
+            "certificate_name": station.certificate_name,
         })
     };
     let entry = Entry {
@@ -284,6 +291,9 @@ fn taken(identity: &str) -> impl FnOnce(store::Error) -> Error {
         error if error.is_conflict("stations_identity_key") => {
             Error::Conflict(format!("the identity {identity:?} is taken"))
         }
+        error if error.is_conflict("stations_certificate_name_key") => Error::Conflict(format!(
+            "{identity:?} would answer to the certificate of another station"
+        )),
         error => Error::Store(error),
     }
 }
@@ -341,6 +351,11 @@ async fn wanted(
         let detail = format!("{profile}: expected a password with it, or 0 or 3");
         fields.complain("security_profile", detail);
     }
+    let name = "the CN of its certificate: 1 to 64 printable characters, or null for its identity";
+    wanted.certificate_name = fields.nullable("certificate_name", name, |value| {
+        let name = value.as_str()?;
+        printable(name, 64).then(|| name.to_owned())
+    });
     wanted.options = options(&mut fields, before);
     fields.finish()?;
     if let Some(password) = password {

@@ -24,6 +24,7 @@ mod overview;
 mod prices;
 mod reports;
 mod scopes;
+mod security;
 mod sessions;
 mod settings;
 mod sign_in;

@@ -24,6 +24,7 @@ use crate::{
     quirks,
     socket::{ConnectError, Target},
     trace::TraceFile,
+    wire::{Tls, TlsFiles},
 };
 pub use session::{Session, Until};
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub id: String,
     /// Basic authentication, if any.
     pub password: Option<Vec<u8>>,
+    /// What it trusts and shows by TLS; for a URL of wss://.
+    pub tls: Option<TlsFiles>,
     /// How many connectors.
     pub connectors: u32,
     /// What each connector gives.
@@ -74,6 +77,7 @@ impl Options {
             url: url.to_owned(),
             id: id.to_owned(),
             password: None,
+            tls: None,
             connectors: 2,
             supply: Supply::Ac { max_kw: 22.0 },
             vendor: "Forecourt".to_owned(),
@@ -275,7 +279,8 @@ impl Station {
     pub fn spawn(options: Options) -> anyhow::Result<Self> {
         use anyhow::Context as _;
         let handshake = quirks::Quirks::new(&options.quirks).handshake();
-        let target = Target::new(&options.url)?.asking(handshake);
+        let tls = options.tls.as_ref().map(Tls::load).transpose()?;
+        let target = Target::new(&options.url)?.asking(handshake).trusting(tls);
         let trace = options
             .trace
             .as_ref()

@@ -14,7 +14,11 @@ use std::{path::PathBuf, str::FromStr, sync::mpsc, time::Duration};
 pub use histogram::Histogram;
 pub use report::Report;
 
-use crate::{ledger::Ledger, socket::Target};
+use crate::{
+    ledger::Ledger,
+    socket::Target,
+    wire::{Tls, TlsFiles},
+};
 
 /// What the stations do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -46,6 +50,8 @@ pub struct Options {
     pub ids: NameFormat,
     /// Basic authentication, if any.
     pub passwords: Option<NameFormat>,
+    /// What they trust by TLS; for a URL of wss://.
+    pub tls: Option<TlsFiles>,
     /// Tags, one per station.
     pub tags: NameFormat,
     /// Where acknowledged transaction messages are written down.
@@ -76,6 +82,7 @@ impl Options {
             duration: Duration::from_secs(10),
             ids: NameFormat::sim("SIM-"),
             passwords: None,
+            tls: None,
             tags: NameFormat::sim("TAG"),
             ledger: None,
             server_pid: None,
@@ -162,7 +169,8 @@ pub fn run(options: Options) -> anyhow::Result<Report> {
 /// As [`run`].
 pub fn run_until(options: Options, end: &mpsc::Receiver<()>) -> anyhow::Result<Report> {
     use anyhow::Context as _;
-    let target = Target::new(&options.url)?;
+    let tls = options.tls.as_ref().map(Tls::load).transpose()?;
+    let target = Target::new(&options.url)?.trusting(tls);
     process::need_descriptors(options.count)?;
     let ledger = options
         .ledger

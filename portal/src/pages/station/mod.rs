@@ -7,6 +7,7 @@ pub mod head;
 pub mod history;
 pub mod messages;
 pub mod overview;
+pub mod security;
 pub mod sessions;
 
 pub(crate) use head::Head;
@@ -54,6 +55,7 @@ pub const TABS: &[Tab] = &[
         staff,
         firmware::routes,
     ),
+    tab("security", "Security", staff, security::routes),
     tab("history", "History", staff, history::routes),
 ];
 

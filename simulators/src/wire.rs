@@ -1,0 +1,173 @@
+//! The bytes of a charge point's socket, plain or within TLS, and what a station trusts and shows there.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    },
+};
+
+/// A socket of a charge point.
+#[derive(Debug)]
+pub enum Wire {
+    /// As it is.
+    Plain(TcpStream),
+    /// Within TLS; boxed, for a swarm has many without.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Ends it as a power cut does: a reset, and no port is left waiting.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        match self {
+            Wire::Plain(stream) => stream.set_zero_linger(),
+            Wire::Tls(stream) => stream.get_ref().0.set_zero_linger(),
+        }
+    }
+}
+
+/// The files of a station that speaks TLS, PEM all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The authorities whose servers it believes.
+    pub ca: PathBuf,
+    /// Its own certificate and key (security profile 3).
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
+/// TLS as a station does it.
+#[derive(Clone)]
+pub struct Tls(TlsConnector);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// When one cannot be read, with the flag that names it.
+    pub fn load(files: &TlsFiles) -> anyhow::Result<Self> {
+        let roots = read("--ca", &files.ca)?;
+        let own = match &files.own {
+            Some((cert, key)) => Some((read("--cert", cert)?, read("--key", key)?)),
+            None => None,
+        };
+        Self::of_pem(
+            &roots,
+            own.as_ref().map(|(cert, key)| (&cert[..], &key[..])),
+        )
+    }
+
+    /// The same of texts: the authorities, and the station's own certificate and key.
+    ///
+    /// # Errors
+    /// When one is not what it should be.
+    pub fn of_pem(ca: &[u8], own: Option<(&[u8], &[u8])>) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for root in certificates("--ca", ca)? {
+            roots.add(root).context("--ca")?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let config = match own {
+            None => config.with_no_client_auth(),
+            Some((cert, key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key)
+                    .context("--key: it holds no private key in PEM")?;
+                config
+                    .with_client_auth_cert(certificates("--cert", cert)?, key)
+                    .context("--cert and --key")?
+            }
+        };
+        Ok(Tls(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// TLS with the server of this name on an open socket.
+    ///
+    /// # Errors
+    /// When the server is not believed, or does not believe the station.
+    pub async fn over(&self, stream: TcpStream, host: &str) -> io::Result<Wire> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let stream = self.0.connect(name, stream).await?;
+        Ok(Wire::Tls(Box::new(stream)))
+    }
+}
+
+fn read(flag: &'static str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{flag} {}", path.display()))
+}
+
+fn certificates(flag: &'static str, pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .with_context(|| flag)?;
+    if found.is_empty() {
+        bail!("{flag}: it holds no certificates in PEM");
+    }
+    Ok(found)
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
