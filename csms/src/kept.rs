@@ -1,7 +1,11 @@
 //! What the end of a command means for what is kept of its station: a plain match by action, one function per feature, in a
 //! file of its own. It runs in the transaction that ends the command.
 
+mod charging;
+mod configuration;
 mod limits;
+mod local_list;
+mod reservation;
 
 use chrono::{DateTime, Utc};
 use store::commands::{Ended, Outcome, is_agreed};
@@ -26,6 +30,15 @@ impl Answer<'_> {
 /// pass by here: its row says so.)
 pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
     match answer.ended.action {
+        "GetConfiguration" => configuration::read(db, answer).await?,
+        "ChangeConfiguration" => configuration::set(db, answer).await?,
+        "ReserveNow" => reservation::reserve(db, answer).await?,
+        "CancelReservation" => reservation::cancel(db, answer).await?,
+        "SendLocalList" => local_list::sent(db, answer).await?,
+        "GetLocalListVersion" => local_list::version(db, answer).await?,
+        "SetChargingProfile" => charging::set(db, answer).await?,
+        "ClearChargingProfile" => charging::clear(db, answer).await?,
+        "RemoteStartTransaction" => charging::remote_start(db, answer).await?,
         "TriggerMessage" | "ExtendedTriggerMessage" => limits::trigger(db, answer).await?,
         _ => {}
     }

@@ -11,12 +11,14 @@ mod handshake;
 mod identity;
 mod ingest;
 mod kept;
+mod lists;
 mod numbers;
 mod ops;
 mod presence;
 mod refusals;
 mod registry;
 mod server;
+mod upkeep;
 mod v16;
 
 use std::sync::Arc;
@@ -142,6 +144,7 @@ pub async fn run(
         tokio::spawn(refusals::write_forever(csms.clone())),
         tokio::spawn(commands::deliver_forever(csms.clone())),
         tokio::spawn(commands::expire_forever(csms.clone())),
+        tokio::spawn(upkeep::run_forever(csms.clone())),
         tokio::spawn(ingest::ring_forever(csms.clone())),
         tokio::spawn(ingest::watch_outage_forever(csms.clone())),
     ];

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod export;
+mod kept;
 pub mod lago;
 pub mod limits;
 pub mod live;

@@ -9,6 +9,7 @@
 //! | [`schema`], [`check`] | what each message must look like, and the check of a payload against it |
 //! | [`salvage`], [`timestamp`], [`lenient`] | how odd JSON types, times, units, phases and tokens are read |
 //! | [`meter`] | meter values as wide samples |
+//! | [`charging`] | what a stack of charging profiles comes to |
 //!
 //! # From a frame to a value
 //! ```
@@ -36,6 +37,7 @@
 //! `cargo run -p ocpp --bin ocpp-gen` writes [`v16`] from the OCA's JSON Schemas, which `scripts/setup` fetches;
 //! `--check` compares instead. Another version is another plan in `src/bin/ocpp-gen/plan.rs`.
 
+pub mod charging;
 pub mod check;
 pub mod error;
 pub mod frame;

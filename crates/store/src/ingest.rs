@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::security_events::{self, NewEvent};
-use crate::{Error, Result};
+use crate::{Error, Result, reservations};
 
 mod figures;
 pub(crate) mod messages;
@@ -121,6 +121,8 @@ pub struct Effect {
     pub signed: Vec<SignedReading>,
     /// Transactions that began.
     pub starts: Vec<Start>,
+    /// Reservations that starts were made on.
+    pub uses: Vec<reservations::Use>,
     /// Transactions that ended.
     pub stops: Vec<Stop>,
     /// Stops that fit no transaction, or contradict one.
@@ -253,6 +255,7 @@ async fn commit_carefully(db: &mut PgConnection, effects: &[&Effect]) -> Result<
 /// What has one way only.
 async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> {
     insert_signed(db, &all(effects, |effect| &effect.signed)).await?;
+    reservations::used(db, &all(effects, |effect| &effect.uses)).await?;
     transactions::keep_odd(db, &all(effects, |effect| &effect.odd_stops)).await?;
     write_statuses(db, &all(effects, |effect| &effect.statuses)).await?;
     let boots = all(effects, |effect| &effect.boots);

@@ -176,6 +176,18 @@ async fn one_batch(db: &mut PgConnection, entity: &str, horizon: DateTime<Utc>) 
             horizon,
             "delete from file_tokens where ctid in (select ctid from file_tokens where expires_at < $1 limit $2)"
         ),
+        "reservations" => delete!(
+            db,
+            horizon,
+            "delete from reservations where ctid in
+             (select ctid from reservations where greatest(expires_at, created_at) < $1 limit $2)"
+        ),
+        "charging_profiles" => delete!(
+            db,
+            horizon,
+            "delete from charging_profiles where ctid in
+             (select ctid from charging_profiles where ended_at < $1 limit $2)"
+        ),
         unknown => {
             return Err(Error::Corrupt {
                 table: "retention_policies",

@@ -89,6 +89,25 @@ pub async fn cluster(options: &ClusterOptions) -> Cluster {
     cluster
 }
 
+/// An accepted station without a password.
+pub async fn station(
+    db: &mut PgConnection,
+    identity: &str,
+    site_id: Option<uuid::Uuid>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> uuid::Uuid {
+    let station = crate::stations::NewStation {
+        identity,
+        site_id,
+        registration: crate::stations::Registration::Accepted,
+        security_profile: 0,
+        password_hash: None,
+    };
+    crate::stations::add(db, &station, now)
+        .await
+        .expect("the identity is free")
+}
+
 impl TestDb {
     /// The tables with a row that holds this text anywhere.
     pub async fn tables_with(&self, text: &str) -> Vec<String> {

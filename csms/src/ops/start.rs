@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use store::ingest::{Effect, Figures, Start, Stop};
 use store::lookup::{StartKey, Transaction};
+use store::reservations::Use;
 use store::stations::Station;
 
 use super::authorize::{Authorization, Verdict};
@@ -188,6 +189,14 @@ fn decide(
             detail,
         ));
     }
+    effect.uses.extend(start.reservation_id.map(|number| Use {
+        station_id: start.station_id,
+        number,
+        transaction_id: start.id,
+        id_token: start.id_token.clone(),
+        started_at: start.shown_at,
+        received_at: now,
+    }));
     effect.starts.push(start);
     Decided {
         effect,
@@ -370,5 +379,28 @@ mod tests {
         let decided = decide(&station(), said(NOW), 5, invalid, &[], time(NOW));
         assert_eq!(decided.effect.starts[0].flags, ["token-invalid"]);
         assert_eq!(decided.effect.starts[0].reservation_id, None);
+    }
+
+    #[test]
+    fn a_start_uses_the_reservation_that_it_names_and_zero_names_none() {
+        let accepted = Authorization {
+            verdict: Verdict::Accepted,
+            parent: None,
+            expires_at: None,
+        };
+        let uses = |reservation_id| {
+            let said = Said {
+                reservation_id,
+                ..said(NOW)
+            };
+            let decided = decide(&station(), said, 5, accepted.clone(), &[], time(NOW));
+            assert_eq!(decided.effect.starts[0].id, decided.transaction.id);
+            let uses = decided.effect.uses;
+            uses.into_iter().map(|used| used.number).collect::<Vec<_>>()
+        };
+        assert_eq!(uses(Some(12)), [12]);
+        assert_eq!(uses(Some(0)), [0; 0]);
+        assert_eq!(uses(Some(-1)), [0; 0]);
+        assert_eq!(uses(None), [0; 0]);
     }
 }

@@ -8,7 +8,7 @@ use crate::commands::{command, ends_as, queue};
 use crate::support::{Server, Station, eventually};
 
 /// Queues a command and answers its CALL with `answer`.
-async fn answered(
+pub async fn answered(
     server: &Server,
     station: &mut Station,
     (action, payload): (&str, Value),

@@ -5,6 +5,7 @@ mod commands;
 mod door;
 mod effects;
 mod faults;
+mod kept;
 mod proxy;
 mod quirk_pack;
 mod quirks;

@@ -2,16 +2,21 @@
 //! in `input` (what is sent, read strictly) and `shape` (what is answered).
 
 mod billing_events;
+mod charging_profiles;
 mod commands;
+mod configuration;
+mod configuration_templates;
 mod health;
 mod holds;
 mod id_tokens;
 pub(crate) mod input;
 mod invoices;
 mod lago;
+mod local_lists;
 mod mappings;
 mod messages;
 mod refusals;
+mod reservations;
 mod sessions;
 mod shape;
 mod stations;
@@ -22,7 +27,104 @@ use crate::{Access, Route};
 
 /// The routes of the API.
 pub fn routes() -> Vec<Route> {
-    [stations_and_sessions(), usage_to_lago()].concat()
+    [stations_and_sessions(), kept_of_stations(), usage_to_lago()].concat()
+}
+
+fn kept_of_stations() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/api/v1/stations/{identity}/configuration",
+            Access::Read,
+            configuration::get,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/configuration/read",
+            Access::Control,
+            configuration::read,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/configuration/apply",
+            Access::Control,
+            configuration::apply,
+        ),
+        Route::get(
+            "/api/v1/configuration-templates",
+            Access::ReadAll,
+            configuration_templates::list,
+        ),
+        Route::post(
+            "/api/v1/configuration-templates",
+            Access::ControlAll,
+            configuration_templates::post,
+        ),
+        Route::put(
+            "/api/v1/configuration-templates/{id}",
+            Access::ControlAll,
+            configuration_templates::put,
+        ),
+        Route::delete(
+            "/api/v1/configuration-templates/{id}",
+            Access::ControlAll,
+            configuration_templates::delete,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/local-list",
+            Access::Read,
+            local_lists::get,
+        ),
+        Route::put(
+            "/api/v1/stations/{identity}/local-list",
+            Access::Control,
+            local_lists::put,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/local-list/push",
+            Access::Control,
+            local_lists::push,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/local-list/version",
+            Access::Control,
+            local_lists::ask_version,
+        ),
+        Route::get(
+            "/api/v1/sites/{id}/local-list",
+            Access::Read,
+            local_lists::of_site,
+        ),
+        Route::put(
+            "/api/v1/sites/{id}/local-list",
+            Access::Control,
+            local_lists::put_site,
+        ),
+        Route::get("/api/v1/reservations", Access::Read, reservations::list),
+        Route::get("/api/v1/reservations/{id}", Access::Read, reservations::get),
+        Route::post(
+            "/api/v1/reservations/{id}/cancel",
+            Access::Control,
+            reservations::cancel,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/reservations",
+            Access::Read,
+            reservations::of_station,
+        ),
+        Route::post(
+            "/api/v1/stations/{identity}/reservations",
+            Access::Control,
+            reservations::post,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/charging-profiles",
+            Access::Read,
+            charging_profiles::list,
+        ),
+        Route::get(
+            "/api/v1/stations/{identity}/composite-schedule",
+            Access::Read,
+            charging_profiles::composite,
+        ),
+    ]
 }
 
 fn usage_to_lago() -> Vec<Route> {

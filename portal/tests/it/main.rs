@@ -2,6 +2,7 @@
 
 mod admission;
 mod api_commands;
+mod api_kept;
 mod api_keys;
 mod api_reads;
 mod api_writes;
