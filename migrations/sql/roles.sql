@@ -39,6 +39,10 @@ grant update (status, reason) on lago_events to forecourt_portal;
 grant update (billed_wh, finalised, flags, held, let_go, updated_at) on lago_sync_state to forecourt_portal;
 grant insert, delete on pending_credentials to forecourt_portal;
 revoke all on function forget_unsent_credentials() from public;
+grant insert on reservations to forecourt_portal;
+grant insert, update on local_lists to forecourt_portal;
+grant insert, update, delete on configuration_templates, configuration_template_keys, configuration_template_uses,
+    local_list_members to forecourt_portal;
 -- What is written of the past stays written.
 revoke update, delete on audit_log from forecourt_csms, forecourt_billing;
 revoke update, delete on tariff_versions, session_tariffs, session_prices, session_corrections from forecourt_csms, forecourt_billing;
@@ -145,6 +149,26 @@ begin
         execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
         execute format('drop policy if exists scoped on %I', t);
         execute format('create policy scoped on %I to forecourt_portal using (scope_allows(null))', t);
+    end loop;
+    -- What is kept of a station, or chosen for a site; what is said of a model is for every reader of something.
+    foreach t in array array['reservations', 'station_configuration', 'local_lists', 'local_list_entries',
+                             'charging_profiles', 'charging_profile_answers', 'local_list_members',
+                             'configuration_template_uses', 'configuration_templates', 'configuration_template_keys'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('drop policy if exists rooms on %I', t);
+        execute format('create policy rooms on %I to forecourt_csms, forecourt_billing using (true)', t);
+        execute format('drop policy if exists scoped on %I', t);
+        execute format('create policy scoped on %I to forecourt_portal using (%s)', t, case
+            when t = 'reservations' then 'scope_allows(site_id)'
+            when t = 'configuration_templates' then
+                'scope_allows(null) or exists (select from configuration_template_uses u where u.template_id = id)'
+            when t = 'configuration_template_keys' then
+                'exists (select from configuration_templates t where t.id = template_id)'
+            when t in ('local_list_members', 'configuration_template_uses') then
+                'case when station_id is not null then scope_allows_station(station_id) '
+                'when site_id is not null then scope_allows(site_id) '
+                'else coalesce(current_setting(''forecourt.sites'', true), '''') <> '''' end'
+            else 'scope_allows_station(station_id)' end);
     end loop;
     -- A partition read by its own name would pass by the policies of its parent. (For the same reason the csms can COPY
     -- into one, which Postgres refuses where there are policies.)
