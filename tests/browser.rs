@@ -46,7 +46,7 @@ async fn type_into(browser: &Browser, id: &str, text: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_charge_is_watched_from_the_sign_in_to_its_curve() {
-    let product = Product::start().await;
+    let product = Product::start(csms::Options::default()).await;
     let key = product.api_key(&["read", "control"]).await;
     for (path, body) in [
         ("/api/v1/stations/EYES-1", "{}"),

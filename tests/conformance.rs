@@ -135,7 +135,7 @@ impl Pki {
 
 /// A product that speaks ws and wss, with a key to it.
 async fn place(pki: &Pki) -> (Product, Place) {
-    let product = Product::with(pki.options.clone()).await;
+    let product = Product::start(pki.options.clone()).await;
     let place = Place {
         url: product.ocpp_url(),
         api: format!("http://{}", product.portal),

@@ -220,7 +220,7 @@ async fn paths(product: &Product, key: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t07_poison_in_every_field_is_answered_and_no_page_or_file_breaks() {
-    let product = Product::start().await;
+    let product = Product::start(csms::Options::default()).await;
     let key = product.api_key(&["read", "control"]).await;
     let all = payloads();
     assert!(all.len() > 3000, "only {} payloads", all.len());

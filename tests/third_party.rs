@@ -120,7 +120,7 @@ async fn every_frame_is_read_by_a_charge_point_on_rust_ocpp() {
 
 /// A product that knows one station with a password and one tag, and a key to it.
 async fn installation(station: &str, password: &str, tag: &str) -> (Product, String) {
-    let product = Product::start().await;
+    let product = Product::start(csms::Options::default()).await;
     let key = product.api_key(&["read", "control"]).await;
     let known = [
         (

@@ -28,12 +28,8 @@ impl Drop for Product {
 }
 
 impl Product {
-    pub async fn start() -> Self {
-        Self::with(csms::Options::default()).await
-    }
-
-    /// With settings of the test's own for the chargers' room.
-    pub async fn with(options: csms::Options) -> Self {
+    /// With these settings for the chargers' room.
+    pub async fn start(options: csms::Options) -> Self {
         let db = database().await;
         let (clock, shutdown) = (Clock::system(), Shutdown::new());
         let free = async || TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -88,6 +88,7 @@ mod tests {
                 password_hash: None,
                 options: Options::default(),
                 first_accepted_at: None,
+                access: store::stations::Access::default(),
             };
             decide(
                 &station,
@@ -101,11 +102,6 @@ mod tests {
         assert_eq!(waits.len(), 30);
         assert!(waits.iter().all(|wait| (60..90).contains(&wait.as_secs())));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_certified;
 
     #[test]
     fn one_of_the_serial_numbers_is_the_certificates_or_none_is_given() {

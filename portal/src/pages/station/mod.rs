@@ -1,8 +1,8 @@
 //! `/stations/{identity}`: one station. Who it is and whether it is there stands above every tab; what one can look at
 //! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
 
-pub mod firmware;
 pub mod commands;
+pub mod firmware;
 pub mod head;
 pub mod history;
 pub mod messages;
