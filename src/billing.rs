@@ -148,7 +148,7 @@ async fn preview(
     walk: Walk,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let summary = simulate::preview(db, tariff, walk, now).await?;
+    let summary = simulate::preview(db, tariff, walk, None, now).await?;
     let before = sums(&summary.before);
     println!("Sessions: {}", summary.sessions);
     println!("As priced: {before}");

@@ -1,6 +1,7 @@
 //! `forecourt demo`: an installation that looks lived in. It hands the past that `simulators` makes up to `store`, and
 //! lets six simulated chargers charge now.
 
+mod invoices;
 mod money;
 
 use std::{
@@ -16,7 +17,7 @@ use simulators::{
     StationFacts, Supply, Until, history,
 };
 use store::{
-    Connection, Transaction,
+    Connection, Room, Transaction,
     audit::{self, Actor, Entry},
     id_tokens::{self, IdToken},
     ids,
@@ -127,6 +128,9 @@ async fn load(
     };
     audit::record(&mut db, &entry).await?;
     db.commit().await?;
+    println!("==> Pricing them, and issuing last month's statements");
+    let pool = database.pool(Room::Billing, 2)?;
+    invoices::bill(&pool, end - Days::new(u64::from(DAYS)), end).await?;
     Ok((past, end))
 }
 
@@ -203,6 +207,7 @@ async fn add_installation(
         };
         id_tokens::put(db, &token, begin).await?;
     }
+    invoices::add_customers(db, &past.drivers, begin).await?;
     people::add(db, ADMIN, "Demo admin", Role::Admin, begin).await?;
     let operator = people::add(db, OPERATOR, "Demo operator", Role::Operator, begin).await?;
     people::join(db, operator, site_ids[0], SiteRole::Operator, begin).await?;
@@ -468,12 +473,24 @@ mod tests {
         let priced = billing::pricing::price_pending(&billing, end)
             .await
             .unwrap();
-        assert_eq!(priced, past.sessions.len());
+        assert_eq!(priced, 0, "it is priced already");
         let revenue = store::prices::revenue(&mut scoped, &Filter::default())
             .await
             .unwrap();
         assert_eq!((revenue.len(), revenue[0].currency.as_str()), (1, "EUR"));
         assert_eq!(revenue[0].sessions, stored.count, "none is held");
+
+        let sums = store::invoices::sums(&mut scoped, &Default::default(), end).await;
+        let states: Vec<_> = sums.unwrap().into_iter().map(|sum| sum.state).collect();
+        use store::invoices::State::{CreditNote, Overdue, Paid};
+        for state in [CreditNote, Overdue, Paid] {
+            assert!(states.contains(&state), "no {state:?} among {states:?}");
+        }
+        let mut db = billing.acquire().await.unwrap();
+        let unmade = store::invoices::without_document(&mut db, 9).await.unwrap();
+        assert!(unmade.is_empty(), "every document has its file");
+        let books = billing::verify::verify(&billing, end).await.unwrap();
+        assert!(books[0].documents > 4, "{books:?}");
     }
 
     #[tokio::test]

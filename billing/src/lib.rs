@@ -3,6 +3,7 @@
 //! and `invoice` apply them to what is stored.
 
 pub mod books;
+pub mod country;
 pub mod export;
 pub mod feeds;
 pub mod invoice;

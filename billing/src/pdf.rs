@@ -8,7 +8,10 @@ mod words;
 use krilla::image::Image;
 use store::invoices::Kind;
 
-use crate::invoice::{Party, paper::Paper};
+use crate::{
+    country,
+    invoice::{Party, paper::Paper},
+};
 use paint::{About, HEIGHT, Ink, Mark, Measure, Type, WIDTH, bold, grey, plain};
 
 /// Left edge of what is printed.
@@ -131,15 +134,13 @@ fn head(sheet: &mut Sheet, paper: &Paper) {
         });
     } else {
         sheet.y = 66.0;
-        let name = sheet.measure.fit(&paper.seller.name, bold(17.0), 270.0);
-        sheet.left(
-            LEFT,
-            Type {
-                ink: Ink::Teal,
-                ..bold(17.0)
-            },
-            &name,
-        );
+        let face = Type {
+            ink: Ink::Teal,
+            ..bold(17.0)
+        };
+        let face = sheet.measure.shrunk(&paper.seller.name, face, 270.0, 9.0);
+        let name = sheet.measure.fit(&paper.seller.name, face, 270.0);
+        sheet.left(LEFT, face, &name);
     }
     sheet.y = 52.0;
     for line in sender(&paper.seller) {
@@ -148,10 +149,10 @@ fn head(sheet: &mut Sheet, paper: &Paper) {
         sheet.y += 11.5;
     }
     sheet.y = 146.0;
-    let back = sheet
-        .measure
-        .fit(&one_line(&paper.seller), grey(6.5), 230.0);
-    sheet.left(LEFT, grey(6.5), &back);
+    let back = one_line(&paper.seller);
+    let face = sheet.measure.shrunk(&back, grey(6.5), 230.0, 5.0);
+    let back = sheet.measure.fit(&back, face, 230.0);
+    sheet.left(LEFT, face, &back);
     sheet.rule(LEFT, 230.0, 149.5, Ink::Hairline);
     sheet.y = 166.0;
     for (n, line) in recipient(&paper.buyer).into_iter().take(7).enumerate() {
@@ -211,15 +212,18 @@ fn facts(sheet: &mut Sheet, paper: &Paper) {
     }
 }
 
-fn address_lines(party: &Party) -> Vec<String> {
-    let mut lines: Vec<String> = party
-        .address
-        .lines()
+fn street_lines(party: &Party) -> Vec<String> {
+    let lines = party.address.lines();
+    lines
         .map(|line| line.trim().to_owned())
         .filter(|line| !line.is_empty())
-        .collect();
+        .collect()
+}
+
+fn address_lines(party: &Party) -> Vec<String> {
+    let mut lines = street_lines(party);
     if !party.country.is_empty() {
-        lines.push(party.country.clone());
+        lines.push(country::name(&party.country).to_owned());
     }
     lines
 }
@@ -231,9 +235,10 @@ fn sender(seller: &Party) -> Vec<String> {
     lines
 }
 
+/// What the post needs to bring it back; where it is posted it needs no country.
 fn one_line(seller: &Party) -> String {
     let mut parts = vec![seller.name.clone()];
-    parts.extend(address_lines(seller));
+    parts.extend(street_lines(seller));
     parts.join(" · ")
 }
 

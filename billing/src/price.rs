@@ -10,6 +10,7 @@ mod readings;
 mod rules;
 mod suspect;
 mod usage;
+pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,7 +13,7 @@ use store::{
     bell::Doorbell,
     billing_requests::{self, Request},
     ids,
-    payments::Method,
+    payments::{self, Method},
 };
 use uuid::Uuid;
 
@@ -68,6 +68,9 @@ pub enum Wish {
         received_on: NaiveDate,
         /// Free text.
         note: String,
+        /// Makes it the only one of its like, however often the form is sent.
+        #[serde(default)]
+        once: Option<Uuid>,
     },
     /// Mail a document again.
     Mail {
@@ -191,12 +194,13 @@ async fn perform(
             amount,
             received_on,
             note,
+            once,
         } => {
             let method = Method::parse(&method)
                 .filter(|method| Method::BY_HAND.contains(method))
                 .ok_or_else(|| Refused::because(format!("nobody pays by {method:?}")))?;
             let paid = Paid {
-                id: request.id,
+                id: once.unwrap_or(request.id),
                 invoice: subject,
                 method,
                 provider,
@@ -205,10 +209,12 @@ async fn perform(
                 received_on,
                 note,
             };
-            if pay::record(db, &paid, actor, now).await? {
+            if pay::record(db, &paid, actor, now).await? || is_the_same(db, &paid).await? {
                 Ok(None)
             } else {
-                Err(Refused::because("this payment was recorded before"))
+                Err(Refused::because(
+                    "another payment was recorded by this form; open the invoice again",
+                ))
             }
         }
         Wish::Mail { to } => {
@@ -216,6 +222,17 @@ async fn perform(
             Ok(None)
         }
     }
+}
+
+/// Whether the payment that is there under this id says what this one does: then the form was sent twice.
+async fn is_the_same(db: &mut Connection, paid: &Paid) -> Result<bool, Refused> {
+    let kept = payments::get(db, paid.id).await?;
+    Ok(kept.is_some_and(|kept| {
+        kept.invoice_id == paid.invoice
+            && kept.amount == paid.amount
+            && kept.received_on == paid.received_on
+            && kept.method == paid.method
+    }))
 }
 
 /// A month is many transactions of its own; asked for again, it goes on where it stopped.

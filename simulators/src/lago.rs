@@ -4,6 +4,7 @@
 //! Faults are set below `/_stand_in/`, or by the [`Handle`] of who started it in the same process.
 
 mod faults;
+mod lists;
 mod serve;
 mod world;
 

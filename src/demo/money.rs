@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use store::{
     Connection, Rounding,
-    legal_entities::{self, Fields, TaxPer},
+    legal_entities::{self, Fields, Issuing, TaxPer},
     readers,
     tariff_assignments::{self, Place},
     tariffs,
@@ -70,6 +70,14 @@ pub(super) async fn add(
         payment_details: "IBAN NL91 ABNA 0417 1643 00".to_owned(),
     };
     let seller = legal_entities::create(db, &seller, begin).await?;
+    let issuing = Issuing {
+        time_zone: super::invoices::ZONE,
+        prefix: "WL".to_owned(),
+        ..legal_entities::issuing(db, seller)
+            .await?
+            .context("the seller that was just made is gone")?
+    };
+    legal_entities::set_issuing(db, seller, &issuing).await?;
     for (site, prices) in sites.iter().zip(&PRICES) {
         legal_entities::sell_at(db, *site, Some(seller)).await?;
         let tariff = tariffs::create(db, prices.name, "EUR", begin).await?;

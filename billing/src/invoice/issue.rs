@@ -1,17 +1,18 @@
-//! Issuing: statements of a month, receipts of a session, credit notes, and what stands in for what was credited. Each
+//! Issuing: statements of a month, receipts of a session, and in `take_back` what undoes them. Each
 //! document is issued in one transaction that holds the seller's numbers from its first statement on; whoever fails gives
 //! the number back. What is asked for twice is issued once.
+
+mod take_back;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use serde_json::json;
 use store::{
     Connection, Currency, Error, Pool,
     audit::Actor,
     customers::{self, Customer},
     ids,
-    invoices::{self, Billable, Invoice, Kind, LineOf, NewInvoice, SessionOf, Which},
+    invoices::{self, Billable, Kind, NewInvoice, Which},
     ledger,
     legal_entities::{self, Issuing, LegalEntity},
     tag_mappings,
@@ -20,10 +21,11 @@ use uuid::Uuid;
 
 use super::{
     Party, Refused, day_begins, month_in, month_of, paper,
-    pay::transfer,
     reckon::{self, Bill, Rules},
 };
 use crate::books;
+
+pub use take_back::{correct, correct_stale, credit, regenerate};
 
 /// Sessions that ended so long before a statement's month are still on it, if they were on none before: a station that
 /// was offline tells late.
@@ -395,267 +397,4 @@ pub async fn receipt(
     };
     let new = outline.document(&seller, bill, currency, now);
     write(db, &new, actor, now).await
-}
-
-/// Takes back what of an invoice was not taken back yet, or these sessions of it. They are written off: only
-/// [`regenerate`] invoices them again.
-///
-/// # Errors
-/// If there is nothing to take back.
-pub async fn credit(
-    db: &mut Connection,
-    invoice: Uuid,
-    sessions: Option<&[Uuid]>,
-    reason: &str,
-    actor: Actor,
-    now: DateTime<Utc>,
-) -> Result<Uuid, Refused> {
-    let (seller, rows) = to_credit(db, invoice, now).await?;
-    let credited = take_back(db, &seller, &rows, sessions, reason, (actor, now)).await?;
-    invoices::write_off(db, invoice, &credited.sessions, credited.note).await?;
-    Ok(credited.note)
-}
-
-/// Takes back what is left of an invoice, and issues it anew: with the customer's data and the prices of now.
-///
-/// # Errors
-/// If it is a credit note, was issued anew before, or no session of it can be invoiced.
-pub async fn regenerate(
-    db: &mut Connection,
-    invoice: Uuid,
-    actor: Actor,
-    now: DateTime<Utc>,
-) -> Result<Uuid, Refused> {
-    let (seller, rows) = to_credit(db, invoice, now).await?;
-    let reason = format!("Replaces {}", rows.invoice.number);
-    let mut kin = invoices::kin(db, invoice, now).await?;
-    if let Some(later) = kin
-        .iter()
-        .find(|other| other.replaces == Some(invoice) && other.kind != Kind::Correction)
-    {
-        return Err(Refused::because(format!(
-            "{} was issued anew as {}",
-            rows.invoice.number, later.number
-        )));
-    }
-    if !invoices::live_sessions(db, invoice).await?.is_empty() {
-        let credited = take_back(
-            db,
-            &seller,
-            &rows,
-            None,
-            &format!("Replaced: {}", rows.invoice.number),
-            (actor, now),
-        )
-        .await?;
-        invoices::free_sessions(db, invoice, &credited.sessions).await?;
-    }
-    // What was written off before comes back, too.
-    kin.retain(|other| other.corrects == Some(invoice));
-    for note in kin {
-        let live = invoices::live_sessions(db, note.id).await?;
-        invoices::free_sessions(db, note.id, &live).await?;
-    }
-    let sessions: Vec<Uuid> = rows.sessions.iter().map(|s| s.session_id).collect();
-    let kind = rows.invoice.kind;
-    again(
-        db,
-        &seller,
-        &rows.invoice,
-        kind,
-        sessions,
-        reason,
-        (actor, now),
-    )
-    .await
-}
-
-/// Takes back sessions of an invoice whose price changed, and invoices them at the new one.
-///
-/// # Errors
-/// If the new prices cannot be invoiced.
-pub async fn correct(
-    db: &mut Connection,
-    invoice: Uuid,
-    sessions: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<Uuid, Refused> {
-    let (seller, rows) = to_credit(db, invoice, now).await?;
-    let reason = "Later meter data changed the price".to_owned();
-    let by = (Actor::System, now);
-    let credited = take_back(db, &seller, &rows, Some(sessions), &reason, by).await?;
-    invoices::free_sessions(db, invoice, &credited.sessions).await?;
-    again(
-        db,
-        &seller,
-        &rows.invoice,
-        Kind::Correction,
-        credited.sessions,
-        reason,
-        by,
-    )
-    .await
-}
-
-async fn to_credit(
-    db: &mut Connection,
-    invoice: Uuid,
-    now: DateTime<Utc>,
-) -> Result<(Seller, paper::Rows), Refused> {
-    let nothing = || Refused::because("there is no such invoice");
-    let found = invoices::get(db, invoice, now).await?.ok_or_else(nothing)?;
-    if found.kind == Kind::CreditNote {
-        return Err(Refused::because(format!(
-            "{} is a credit note: it cannot be taken back",
-            found.number
-        )));
-    }
-    invoices::lock(db, found.legal_entity_id).await?;
-    let seller = Seller::load(db, found.legal_entity_id).await?;
-    let rows = paper::rows(db, invoice, now).await?.ok_or_else(nothing)?;
-    Ok((seller, rows))
-}
-
-struct Credited {
-    note: Uuid,
-    sessions: Vec<Uuid>,
-}
-
-/// Writes the credit note of those sessions that are live on the invoice.
-async fn take_back(
-    db: &mut Connection,
-    seller: &Seller,
-    rows: &paper::Rows,
-    only: Option<&[Uuid]>,
-    reason: &str,
-    (actor, now): (Actor, DateTime<Utc>),
-) -> Result<Credited, Refused> {
-    let invoice = &rows.invoice;
-    let live = invoices::live_sessions(db, invoice.id).await?;
-    let taken: Vec<SessionOf> = rows
-        .sessions
-        .iter()
-        .filter(|session| live.contains(&session.session_id))
-        .filter(|session| only.is_none_or(|only| only.contains(&session.session_id)))
-        .cloned()
-        .collect();
-    if taken.is_empty() {
-        return Err(Refused::because(format!(
-            "nothing of {} is left to be credited",
-            invoice.number
-        )));
-    }
-    let lines: Vec<LineOf> = rows
-        .lines
-        .iter()
-        .filter(|line| {
-            taken
-                .iter()
-                .any(|session| session.position == line.position)
-        })
-        .cloned()
-        .collect();
-    let outline = Outline {
-        customer: invoice.customer_id,
-        buyer: Party::from_json(&invoice.buyer),
-        kind: Kind::CreditNote,
-        corrects: Some(invoice.id),
-        reason: reason.to_owned(),
-        ..Outline::default()
-    };
-    let bill = reckon::reverse(&taken, &lines);
-    let new = outline.document(seller, bill, currency(&invoice.currency)?, now);
-    let note = write(db, &new, actor, now).await?;
-    invoices::note(
-        db,
-        invoice.id,
-        "credited",
-        actor,
-        &json!({ "by": note, "reason": reason }),
-        now,
-    )
-    .await?;
-    Ok(Credited {
-        note,
-        sessions: taken.iter().map(|session| session.session_id).collect(),
-    })
-}
-
-/// Issues what stands in for an invoice, and gives it what was paid too much for that one.
-async fn again(
-    db: &mut Connection,
-    seller: &Seller,
-    old: &Invoice,
-    kind: Kind,
-    sessions: Vec<Uuid>,
-    reason: String,
-    (actor, now): (Actor, DateTime<Utc>),
-) -> Result<Uuid, Refused> {
-    let sessions = invoices::billable(db, seller.entity.id, &Which::These(sessions)).await?;
-    if sessions.is_empty() {
-        return Err(Refused::because(format!(
-            "no session of {} can be invoiced anew: their prices are held or missing",
-            old.number
-        )));
-    }
-    let customer = match old.customer_id {
-        Some(id) => customers::get(db, id).await?,
-        None => None,
-    };
-    let currency = currency(&old.currency)?;
-    let bill = reckon::reckon(&sessions, seller.rules(currency)).map_err(refuse)?;
-    let outline = Outline {
-        customer: old.customer_id,
-        buyer: customer
-            .as_ref()
-            .map_or_else(|| Party::from_json(&old.buyer), party_of),
-        kind,
-        month: old.month.filter(|_| kind == Kind::Statement),
-        corrects: None,
-        replaces: Some(old.id),
-        reason,
-    };
-    let new = outline.document(seller, bill, currency, now);
-    let id = write(db, &new, actor, now).await?;
-    transfer(db, old.id, id, now).await?;
-    Ok(id)
-}
-
-/// Corrects every invoice of a seller with a session whose newest price is another than the invoiced one; answers the new
-/// documents. A price that differs in nothing that is printed is left alone.
-///
-/// # Errors
-/// Those of the database; what cannot be corrected is logged, and does not keep the others from being.
-pub async fn correct_stale(
-    pool: &Pool,
-    entity: Uuid,
-    since: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> store::Result<Vec<Uuid>> {
-    let mut db = pool.acquire().await?;
-    let mut by_invoice: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
-    for stale in invoices::stale(&mut db, entity, since).await? {
-        if stale.invoiced != stale.newest {
-            by_invoice
-                .entry(stale.invoice_id)
-                .or_default()
-                .push(stale.session_id);
-        }
-    }
-    let mut made = Vec::new();
-    for (invoice, sessions) in by_invoice {
-        let mut tx = pool.begin().await?;
-        // A session that was written off is on a credit note, and stays there.
-        match correct(&mut tx, invoice, &sessions, now).await {
-            Ok(id) => {
-                tx.commit().await?;
-                made.push(id);
-            }
-            Err(Refused::Store(error)) => return Err(error),
-            Err(Refused::Because(why)) => {
-                tracing::warn!(invoice.id = %invoice, why, "an invoice was not corrected");
-            }
-        }
-    }
-    Ok(made)
 }

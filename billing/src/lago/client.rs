@@ -10,7 +10,7 @@ use service::{
     http,
 };
 
-use super::wire::{self, Answer, Customer, Kept, Meta, Metric, Subscription, Wait};
+use super::wire::{self, Answer, Customer, Invoice, Kept, Meta, Metric, Subscription, Usage, Wait};
 
 /// The longest answer that is read.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -154,6 +154,39 @@ impl Client {
         self.list("events", &filter).await
     }
 
+    /// A page of the invoices that Lago made, the newest first, and the next page's number if there is one.
+    ///
+    /// # Errors
+    /// When Lago does not tell.
+    pub async fn invoices(
+        &self,
+        customer: Option<&str>,
+        page: u64,
+    ) -> Result<(Vec<Invoice>, Option<u64>), Error> {
+        let number = page.to_string();
+        let mut query = vec![("page", number.as_str()), ("per_page", PER_PAGE)];
+        query.extend(customer.map(|customer| ("external_customer_id", customer)));
+        let body: serde_json::Value = self.get("/invoices", &query).await?;
+        let found: Page<Invoice> = read_page(body, "invoices")?;
+        let next = found.meta.next_page.filter(|next| *next > page);
+        Ok((found.items, next))
+    }
+
+    /// What was used of a subscription in its running period.
+    ///
+    /// # Errors
+    /// When Lago does not tell.
+    pub async fn current_usage(&self, customer: &str, subscription: &str) -> Result<Usage, Error> {
+        #[derive(Deserialize)]
+        struct Body {
+            customer_usage: Usage,
+        }
+        let path = format!("/customers/{}/current_usage", percent(customer));
+        let query = [("external_subscription_id", subscription)];
+        let body: Body = self.get(&path, &query).await?;
+        Ok(body.customer_usage)
+    }
+
     /// Every entry of a list, page after page until there is no next one.
     async fn list<T: DeserializeOwned>(
         &self,
@@ -185,7 +218,7 @@ impl Client {
         let response = request.send().await.map_err(http::Error::Transport)?;
         match response.status().as_u16() {
             200..=299 => {}
-            404 => {
+            404 | 405 => {
                 let what = path.trim_start_matches('/').replace('/', " ");
                 return Err(Error::NotFound(what));
             }

@@ -10,7 +10,11 @@ use store::lago::{
     reconciliations::{self, Reconciliation},
 };
 
-use super::{Sync, wire::Kept};
+use super::{
+    Sync,
+    client::Error,
+    wire::{Kept, Usage},
+};
 
 /// The kind in `job_runs`.
 pub const JOB: &str = "lago-reconcile";
@@ -59,6 +63,56 @@ pub fn compare(
     }
 }
 
+/// Compares what a subscription used in its running period: counts and sums, since Lago names no event.
+pub fn compare_usage(
+    day: NaiveDate,
+    subscription: &str,
+    (our_events, our_kwh): (i64, Decimal),
+    usage: &Usage,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Reconciliation {
+    let of_metric = usage
+        .charges_usage
+        .iter()
+        .filter(|charge| charge.billable_metric.code == code);
+    let (lago_events, lago_kwh) = of_metric.fold((0, Decimal::ZERO), |(count, sum), charge| {
+        let units: Decimal = charge.units.parse().unwrap_or_default();
+        (count + charge.events_count, sum + units)
+    });
+    Reconciliation {
+        day,
+        lago_subscription: subscription.to_owned(),
+        at: now,
+        our_events,
+        our_kwh,
+        lago_events,
+        lago_kwh,
+        ok: our_events == lago_events && our_kwh == lago_kwh,
+        missing: Vec::new(),
+        extra: Vec::new(),
+    }
+}
+
+async fn taken_in(
+    sync: &Sync,
+    subscription: &str,
+    usage: &Usage,
+) -> Result<(i64, Decimal), String> {
+    let words = |error: store::Error| error.to_string();
+    let mut db = sync
+        .pool
+        .acquire()
+        .await
+        .map_err(|error| error.to_string())?;
+    // The end is the period's last second.
+    let to = usage.to_datetime + chrono::TimeDelta::seconds(1);
+    let (from, subscription) = (usage.from_datetime, subscription);
+    events::taken_of(&mut db, subscription, from, to)
+        .await
+        .map_err(words)
+}
+
 /// The number that Lago sums; it may come back as text or as a number.
 fn kwh(event: &Kept, property: &str) -> Decimal {
     let value = &event.properties[property];
@@ -78,6 +132,7 @@ pub async fn run(sync: &Sync, now: DateTime<Utc>) -> Result<String, String> {
     };
     let words = |error: store::Error| error.to_string();
     let (mut compared, mut wrong) = (0, 0);
+    let mut by_usage: BTreeSet<String> = BTreeSet::new();
     for back in 1..=LOOK_BACK {
         let day = (now - Days::new(back)).date_naive();
         let from = day.and_time(NaiveTime::MIN).and_utc();
@@ -98,10 +153,24 @@ pub async fn run(sync: &Sync, now: DateTime<Utc>) -> Result<String, String> {
         for (subscription, ours) in by_subscription {
             let theirs = client
                 .events(&subscription, &sync.settings.metric_code, from, to)
-                .await
-                .map_err(|error| error.to_string())?;
+                .await;
             let property = &sync.settings.metric_property;
-            let found = compare(day, &subscription, &ours, &theirs, property, now);
+            let found = match theirs {
+                Ok(theirs) => compare(day, &subscription, &ours, &theirs, property, now),
+                // Not every Lago lists events; every one tells what was used in the running period.
+                Err(Error::NotFound(_)) => {
+                    if !by_usage.insert(subscription.clone()) {
+                        continue;
+                    }
+                    let customer = ours.first().map_or("", |event| &event.lago_customer);
+                    let usage = client.current_usage(customer, &subscription).await;
+                    let usage = usage.map_err(|error| error.to_string())?;
+                    let ours = taken_in(sync, &subscription, &usage).await?;
+                    let code = &sync.settings.metric_code;
+                    compare_usage(day, &subscription, ours, &usage, code, now)
+                }
+                Err(error) => return Err(error.to_string()),
+            };
             compared += 1;
             if !found.ok {
                 wrong += 1;
@@ -138,6 +207,7 @@ mod tests {
     fn ours(id: &str, kwh: &str) -> Taken {
         Taken {
             lago_subscription: "sub".to_owned(),
+            lago_customer: "acme".to_owned(),
             event_id: id.to_owned(),
             kwh: kwh.parse().unwrap(),
         }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use store::lago::events::Outgoing;
@@ -257,6 +258,82 @@ pub fn check_metric(metric: &Metric, property: &str) -> Result<String, String> {
             field.unwrap_or("nothing")
         )),
     }
+}
+
+/// An invoice that Lago made (`InvoiceObject`), as far as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Invoice {
+    /// Lago's id.
+    pub lago_id: String,
+    /// As printed; empty of a draft.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// When it was issued.
+    #[serde(default)]
+    pub issuing_date: Option<NaiveDate>,
+    /// By when it is to be paid.
+    #[serde(default)]
+    pub payment_due_date: Option<NaiveDate>,
+    /// draft, finalized, voided, failed, pending; others may come.
+    #[serde(default)]
+    pub status: String,
+    /// pending, succeeded, failed.
+    #[serde(default)]
+    pub payment_status: String,
+    /// Whether it is late.
+    #[serde(default)]
+    pub payment_overdue: bool,
+    /// ISO 4217.
+    #[serde(default)]
+    pub currency: String,
+    /// In the currency's smallest unit.
+    #[serde(default)]
+    pub total_amount_cents: i64,
+    /// Where its PDF is, once it is made.
+    #[serde(default)]
+    pub file_url: Option<String>,
+    /// Who pays.
+    #[serde(default)]
+    pub customer: Option<InvoiceCustomer>,
+}
+
+/// Who pays an [`Invoice`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct InvoiceCustomer {
+    /// The id that we gave it.
+    pub external_id: String,
+    /// What it is called.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What was used of a subscription in its running period (`CustomerUsageObject`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Usage {
+    /// Since when.
+    pub from_datetime: DateTime<Utc>,
+    /// Until when, inclusive.
+    pub to_datetime: DateTime<Utc>,
+    /// By charge.
+    pub charges_usage: Vec<ChargeUsage>,
+}
+
+/// What was used of a metric.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ChargeUsage {
+    /// The sum, as text.
+    pub units: String,
+    /// Of how many events.
+    pub events_count: i64,
+    /// Of which metric.
+    pub billable_metric: UsedMetric,
+}
+
+/// The metric of a [`ChargeUsage`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UsedMetric {
+    /// Its code.
+    pub code: String,
 }
 
 #[cfg(test)]

@@ -163,6 +163,17 @@ impl Measure {
         advance as f32 / face.units_per_em() as f32 * of.size
     }
 
+    /// The type in which the text is no wider than `most`: as it is, or smaller, but not below `least`.
+    pub fn shrunk(&self, text: &str, of: Type, most: f32, least: f32) -> Type {
+        let width = self.width(text, of);
+        if width <= most {
+            return of;
+        }
+        // A hair less, because widths are rounded.
+        let size = (of.size * most / width - 0.05).max(least);
+        Type { size, ..of }
+    }
+
     /// The text, cut with an ellipsis if it is wider than `most`.
     pub fn fit(&self, text: &str, of: Type, most: f32) -> String {
         if self.width(text, of) <= most {

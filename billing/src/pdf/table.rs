@@ -16,6 +16,9 @@ const PRICE: f32 = 362.0;
 const RATE: f32 = 406.0;
 const NET: f32 = 472.0;
 const ROW: f32 = 13.5;
+const NOTE: f32 = 11.0;
+/// The line below a session stands so far above where the next row would.
+const RULE: f32 = 6.5;
 const TEXT: f32 = 8.5;
 
 /// Every session with its lines.
@@ -23,8 +26,8 @@ pub(super) fn sessions(sheet: &mut Sheet, paper: &Paper) {
     head(sheet, paper);
     for (session, lines) in &paper.sessions {
         let notes = notes(session, sheet);
-        let rows = notes.len() + lines.len() + 1;
-        let height = (0..rows).fold(10.0, |sum, _| sum + ROW);
+        let height = notes.iter().fold(ROW - RULE, |sum, _| sum + NOTE);
+        let height = lines.iter().fold(height, |sum, _| sum + ROW);
         // A session is kept together, unless it is longer than a page.
         if !sheet.has_room(height.min(500.0)) {
             sheet.next_page();
@@ -33,7 +36,7 @@ pub(super) fn sessions(sheet: &mut Sheet, paper: &Paper) {
         title(sheet, session);
         for note in notes {
             sheet.left(LEFT + 6.0, grey(7.0), &note);
-            sheet.y += 11.0;
+            sheet.y += NOTE;
         }
         sheet.y += 1.5;
         for line in lines {
@@ -43,7 +46,7 @@ pub(super) fn sessions(sheet: &mut Sheet, paper: &Paper) {
             }
             row(sheet, line, paper);
         }
-        sheet.rule(LEFT, RIGHT - LEFT, sheet.y - 6.5, Ink::Hairline);
+        sheet.rule(LEFT, RIGHT - LEFT, sheet.y - RULE, Ink::Hairline);
         sheet.y += 8.0;
     }
 }
@@ -161,7 +164,7 @@ pub(super) fn totals(sheet: &mut Sheet, paper: &Paper) {
     }
     if let Some(saved) = paper.saved() {
         let text = format!(
-            "Saved by energy from the sun, against all from the grid: {}",
+            "Saved by solar energy against grid energy: {}",
             words::money(saved, currency)
         );
         for part in sheet.measure.wrap(&text, grey(8.0), RIGHT - 320.0) {

@@ -8,7 +8,10 @@ use store::{
     invoices::{Kind, LineOf},
 };
 
-use crate::invoice::paper::Paper;
+use crate::{
+    invoice::paper::Paper,
+    price::{LineKind, words},
+};
 
 /// With as many decimals as the currency has, and thousands apart: `12,345.60`.
 pub fn amount(amount: Decimal, currency: Currency) -> String {
@@ -38,10 +41,13 @@ pub fn rate(rate: Decimal) -> String {
 
 /// With its unit: `12.500 kWh`, `1.250 h`, `1`.
 pub fn quantity(line: &LineOf) -> String {
-    match line.kind.as_str() {
-        "energy" => format!("{} kWh", grouped(line.quantity, 3)),
-        "time" | "idle" | "reservation" => format!("{} h", grouped(line.quantity, 3)),
-        _ => line.quantity.normalize().to_string(),
+    match LineKind::parse(&line.kind).map_or("", LineKind::unit) {
+        "" => line
+            .quantity
+            .normalize()
+            .to_string()
+            .replace('-', "\u{2212}"),
+        unit => format!("{} {unit}", grouped(line.quantity, 3)),
     }
 }
 
@@ -105,22 +111,7 @@ pub fn period(from: DateTime<Utc>, to: DateTime<Utc>, zone: &str) -> String {
 
 /// What a line is for.
 pub fn line(line: &LineOf) -> String {
-    let what = match line.kind.as_str() {
-        "start" => "Start of the session",
-        "energy" => "Energy",
-        "time" => "Charging time",
-        "idle" => "Time after charging",
-        "reservation" => "Reserved time",
-        "reservation_fee" => "Reservation",
-        "minimum" => "Up to the lowest price",
-        "maximum" => "Down to the highest price",
-        other => other,
-    };
-    match line.source.as_deref() {
-        Some("solar") => format!("{what}, from the sun"),
-        Some("grid") => format!("{what}, from the grid"),
-        _ => what.to_owned(),
-    }
+    words::stored(&line.kind, line.source.as_deref())
 }
 
 /// What the document is called.

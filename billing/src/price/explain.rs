@@ -55,21 +55,20 @@ pub fn explain(tariff: &Tariff, line: &Line, zone: Tz) -> String {
     let unit_price = line.unit_price.normalize();
     let currency = tariff.currency;
     let quantity = line.quantity;
-    let hourly = |what: &str| format!("{what}: {quantity} h at {unit_price} {currency} an hour");
+    let name = line.kind.name();
     let what = match line.kind {
-        LineKind::Start => "Start fee".to_owned(),
-        LineKind::ReservationFee => "Reservation fee".to_owned(),
+        LineKind::Start | LineKind::ReservationFee | LineKind::Minimum | LineKind::Maximum => {
+            name.to_owned()
+        }
         LineKind::Energy => {
             let source = line
                 .source
                 .map_or(String::new(), |source| format!("{} ", source.name()));
             format!("{quantity} kWh of {source}energy at {unit_price} {currency} each")
         }
-        LineKind::Time => hourly("Time"),
-        LineKind::Idle => hourly("Idle time after charging"),
-        LineKind::Reservation => hourly("Reserved time"),
-        LineKind::Minimum => "Added to reach the lowest price of a session".to_owned(),
-        LineKind::Maximum => "Taken off: a session costs no more".to_owned(),
+        LineKind::Time | LineKind::Idle | LineKind::Reservation => {
+            format!("{name}: {quantity} h at {unit_price} {currency} an hour")
+        }
     };
     let mut text = format!(
         "{what}: {}",
@@ -89,11 +88,7 @@ pub fn explain(tariff: &Tariff, line: &Line, zone: Tz) -> String {
         text += &format!(", {how} {rate} % tax of {tax}");
     }
     if !line.rounded_up.is_zero() {
-        let unit = if line.kind == LineKind::Energy {
-            "kWh"
-        } else {
-            "h"
-        };
+        let unit = line.kind.unit();
         text += &format!("; {} {unit} of it make the last step full", line.rounded_up);
     }
     if let Some((index, element)) = line

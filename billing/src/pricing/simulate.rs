@@ -139,6 +139,8 @@ pub struct Summary {
     pub before: BTreeMap<String, Decimal>,
     /// What they would cost together, in the tariff's currency.
     pub after: Decimal,
+    /// Whether there are more sessions, that were not looked at.
+    pub is_cut: bool,
     /// The hundred sessions whose price would change most, the largest change first.
     pub largest: Vec<Delta>,
 }
@@ -168,7 +170,8 @@ impl Summary {
     }
 }
 
-/// The sums of a preview, and its largest differences. Memory is bounded by one chunk of sessions.
+/// The sums of a preview, and its largest differences; of the first `most` sessions, if there is a most. Memory is bounded
+/// by one chunk of sessions.
 ///
 /// # Errors
 /// Those of the database.
@@ -176,12 +179,17 @@ pub async fn preview(
     db: &mut Connection,
     tariff: &Tariff,
     walk: Walk,
+    most: Option<u64>,
     now: DateTime<Utc>,
 ) -> store::Result<Summary> {
     let mut preview = Preview::new(tariff, walk);
     let mut summary = Summary::default();
     while let Some(deltas) = preview.next(db, now).await? {
         for delta in deltas {
+            if most.is_some_and(|most| summary.sessions >= most) {
+                summary.is_cut = true;
+                return Ok(summary);
+            }
             summary.add(delta, tariff.currency.code());
         }
     }

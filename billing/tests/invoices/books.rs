@@ -345,6 +345,7 @@ async fn what_people_ask_for_is_done_once_or_refused_in_words() {
         amount: Decimal::new(595, 2),
         received_on: day("2026-11-02"),
         note: String::new(),
+        once: None,
     };
     ask(&pool, invoice.id, pay).await;
     let credit = ask(

@@ -1,10 +1,13 @@
 //! What is issued, to whom, under which number; and how it is taken back.
 
-use billing::invoice::{
-    Party, Refused,
-    issue::{self, Order, Run},
+use billing::{
+    invoice::{
+        Party, Refused,
+        issue::{self, Order, Run},
+    },
+    verify,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe;
 use rust_decimal::Decimal;
 use store::{
@@ -533,4 +536,45 @@ async fn a_reader_of_some_sites_sees_what_is_about_those_alone() {
         legal_entities::of_session(&mut db, session).await.unwrap(),
         Some(shop.entity)
     );
+}
+
+/// Two hundred at once, and every third of them fails after it has its number: what is kept counts without a gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_that_issue_at_once_leave_no_gap() {
+    const AT_ONCE: usize = 200;
+    let test = database().await;
+    let shop = Shop::open(&test, "HC", "EUR", Europe::Berlin, now()).await;
+    let pool = test.pool(Room::Billing);
+    let mut sessions = Vec::new();
+    for n in 0..AT_ONCE {
+        let began = now() - TimeDelta::hours(1 + i64::try_from(n).unwrap());
+        sessions.push(shop.sale("04A1", began, 1_000, "0.50").await);
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for (n, session) in sessions.into_iter().enumerate() {
+        let pool = pool.clone();
+        tasks.spawn(async move {
+            let mut tx = pool.begin().await.unwrap();
+            issue::receipt(&mut tx, session, None, Actor::Cli, now())
+                .await
+                .unwrap();
+            let kept = n % 3 != 0;
+            if kept {
+                tx.commit().await.unwrap();
+            }
+            kept
+        });
+    }
+    let kept = tasks.join_all().await.into_iter().filter(|kept| *kept);
+    let kept = kept.count();
+    let mut db = Scope::All.begin(&test.pool).await.unwrap();
+    let found = invoices::list(&mut db, &Filter::default(), None, 500, now())
+        .await
+        .unwrap();
+    let mut numbers: Vec<i64> = found.iter().map(|invoice| invoice.seq).collect();
+    numbers.sort_unstable();
+    let expected: Vec<i64> = (1..=i64::try_from(kept).unwrap()).collect();
+    assert_eq!(numbers, expected);
+    let books = verify::verify(&pool, now()).await.unwrap();
+    assert_eq!(books[0].documents, u64::try_from(kept).unwrap());
 }

@@ -192,7 +192,7 @@ fn a_statement_says_everything_and_its_head_comes_again() {
             "1 Oct 2026 07:15 – 08:38 CEST",
             "Meter 1,284.037 kWh to 1,300.737 kWh",
             "sha256: ab12cd34ef56, 998877665544",
-            "Energy, from the sun",
+            "Energy, solar",
             "12.500 kWh",
             "0.585",
             "unit prices include tax",
@@ -256,6 +256,8 @@ fn a_credit_note_says_what_it_takes_back() {
             "HC-C000007",
             "Takes back what is listed below of invoice HC-000123. Goodwill.",
             "\u{2212}7.67",
+            // Its start fee, once taken back, with the sign that amounts have.
+            " \u{2212}1 ",
             "EUR 7.67 is set off against what is open of invoice HC-000123, or paid back.",
         ],
     );
@@ -277,4 +279,35 @@ fn nothing_that_people_type_breaks_the_page() {
     keep("stress.pdf", &file);
     let text = text(&file);
     has(&text, &["Very Very", "WWWW", "…", "page 1 of"]);
+}
+
+/// A name of usual length is printed whole, above the sender's line of the window, and a country by its name; a short
+/// month is one page.
+#[test]
+fn what_people_are_called_is_printed_whole() {
+    let mut paper = statement(3);
+    paper.seller.name = "Wesermaas Laadnetwerk & Partners B.V.".to_owned();
+    paper.seller.address = "Strevelsweg 700\n3083 AS Rotterdam".to_owned();
+    paper.seller.country = "NL".to_owned();
+    let file = pdf::render(&paper).unwrap();
+    keep("names.pdf", &file);
+    let text = text(&file);
+    let order = [
+        "Wesermaas Laadnetwerk & Partners B.V.",
+        "Netherlands",
+        "Wesermaas Laadnetwerk & Partners B.V. · Strevelsweg 700 · 3083 AS Rotterdam",
+        "Αφοί Παπαδόπουλοι Ο.Ε.",
+        "Greece",
+        "Invoice for October 2026",
+        "Total EUR",
+        "page 1 of 1",
+    ];
+    let mut rest = text.as_str();
+    for words in order {
+        let Some(place) = rest.find(words) else {
+            panic!("{words:?} does not follow in:\n{text}");
+        };
+        rest = &rest[place + words.len()..];
+    }
+    assert!(!text.contains('…'), "{text}");
 }

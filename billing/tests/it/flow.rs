@@ -353,6 +353,46 @@ async fn the_night_compares_both_books() {
 }
 
 #[tokio::test]
+async fn a_lago_that_lists_no_events_is_compared_by_what_it_counted() {
+    let rig = Rig::new().await;
+    rig.sessions(1, 30).await;
+    rig.run().await;
+    rig.lago.world().hides_events = true;
+    rig.clock.advance(Duration::from_secs(86_400));
+    let words = reconcile::run(&rig.sync, rig.now()).await.unwrap();
+    assert_eq!(words, "1 compared, 0 differ");
+    let lost = rig.outbox().await[7].event_id.clone();
+    rig.lago.world().lose(&lost);
+    let words = reconcile::run(&rig.sync, rig.now()).await.unwrap();
+    assert_eq!(words, "1 compared, 1 differ");
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    let wrong = reconciliations::recent(&mut db, true, 5).await.unwrap();
+    assert_eq!((wrong[0].our_events, wrong[0].lago_events), (30, 29));
+    assert_ne!(wrong[0].our_kwh, wrong[0].lago_kwh);
+}
+
+#[tokio::test]
+async fn lagos_invoices_come_in_pages_the_newest_first() {
+    let rig = Rig::new().await;
+    for n in 0..120 {
+        let day = format!("2026-{:02}-{:02}", 1 + n / 28, 1 + n % 28);
+        rig.lago.world().put_invoice(serde_json::json!({
+            "lago_id": format!("i{n}"), "number": format!("LAG-{n}"), "issuing_date": day, "status": "finalized",
+            "payment_status": "pending", "currency": "EUR", "total_amount_cents": 100 + n, "something_new": [1],
+            "customer": { "external_id": if n % 2 == 0 { "acme" } else { "bolt" } }
+        }));
+    }
+    let client = rig.sync.client.as_ref().unwrap();
+    let (first, next) = client.invoices(None, 1).await.unwrap();
+    assert_eq!((first.len(), next), (100, Some(2)));
+    assert_eq!(first[0].number.as_deref(), Some("LAG-119"));
+    let (second, next) = client.invoices(None, 2).await.unwrap();
+    assert_eq!((second.len(), next), (20, None));
+    let (of_one, _) = client.invoices(Some("bolt"), 1).await.unwrap();
+    assert_eq!((of_one.len(), of_one[0].total_amount_cents), (60, 219));
+}
+
+#[tokio::test]
 async fn lists_of_lago_are_read_to_their_end() {
     let rig = Rig::new().await;
     for n in 0..250 {

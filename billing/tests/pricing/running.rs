@@ -74,7 +74,7 @@ async fn another_tariff_can_be_tried_on_one_session_and_on_a_month() {
         site_id: Some(town.site),
         unpriced: false,
     };
-    let summary = simulate::preview(&mut db, &dearer, walk, at(NOW))
+    let summary = simulate::preview(&mut db, &dearer, walk, None, at(NOW))
         .await
         .unwrap();
     assert_eq!(
@@ -97,6 +97,9 @@ async fn another_tariff_can_be_tried_on_one_session_and_on_a_month() {
         site_id: Some(nobody),
         ..walk
     };
-    let empty = simulate::preview(&mut db, &dearer, elsewhere, at(NOW)).await;
+    let first = simulate::preview(&mut db, &dearer, walk, Some(1), at(NOW)).await;
+    let first = first.unwrap();
+    assert_eq!((first.sessions, first.is_cut), (1, true));
+    let empty = simulate::preview(&mut db, &dearer, elsewhere, None, at(NOW)).await;
     assert_eq!(empty.unwrap(), Default::default());
 }

@@ -3,11 +3,12 @@
 
 mod asked;
 mod issue;
+mod kinds;
+mod parts;
 mod unbilled;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,98 +20,11 @@ pub use issue::{
     NewInvoice, Numbered, drop_draft, free_sessions, insert, keep_document, lock, next_number,
     note, note_once, note_paid, put_draft, write_off,
 };
+pub use kinds::{Kind, State};
+pub use parts::{Happening, document, happenings, lines, sessions, without_document};
 pub use unbilled::{Billable, Stale, Which, billable, stale};
 
 use crate::{Cursor, Error, Result, Scoped, audit::Actor};
-
-/// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
-    /// A customer's sessions of a month.
-    #[default]
-    Statement,
-    /// One session.
-    Receipt,
-    /// Sessions whose price changed after they were invoiced.
-    Correction,
-    /// Takes back an invoice, or some of its sessions; its amounts are negative.
-    CreditNote,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::Statement,
-        Self::Receipt,
-        Self::Correction,
-        Self::CreditNote,
-    ];
-
-    /// As stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Statement => "statement",
-            Self::Receipt => "receipt",
-            Self::Correction => "correction",
-            Self::CreditNote => "credit_note",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// The series that numbers it.
-    pub fn series(self) -> &'static str {
-        match self {
-            Self::CreditNote => "credit_note",
-            _ => "invoice",
-        }
-    }
-}
-
-/// Where a document stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    /// Issued, not yet due, not yet paid.
-    Issued,
-    /// Nothing is open.
-    Paid,
-    /// Due, and not paid.
-    Overdue,
-    /// A credit note takes all of it back.
-    Void,
-    /// It is a credit note.
-    CreditNote,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Issued,
-        Self::Paid,
-        Self::Overdue,
-        Self::Void,
-        Self::CreditNote,
-    ];
-
-    /// As it stands in URLs and in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Issued => "issued",
-            Self::Paid => "paid",
-            Self::Overdue => "overdue",
-            Self::Void => "void",
-            Self::CreditNote => "credit_note",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
 
 /// A document that was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,21 +162,6 @@ pub struct LineOf {
     pub to: DateTime<Utc>,
 }
 
-/// Something that was done with a document.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Happening {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// `issued`, `mailed`, `paid`, `overdue`, `credited`, …
-    pub kind: String,
-    /// By whom: user, api_key, cli or system.
-    pub actor_kind: String,
-    /// The person's address of mail, if a person did it.
-    pub actor: Option<String>,
-    /// A few words more, by kind.
-    pub detail: Value,
-}
-
 /// Which documents; the empty filter is every one of the scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -373,6 +272,25 @@ impl TryFrom<Row> for Invoice {
     }
 }
 
+/// The documents that `$tail` names, as people read them and as they stand at `$1`: one list of columns for all questions.
+macro_rules! documents {
+    ($tail:literal, $($value:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
+                      customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
+                      number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
+                      tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
+                      corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
+                      site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
+                      invoice_state(kind, total, credited, open, due_at, $1) as "state!"
+               from invoices_as_read "#
+                + $tail,
+            $($value),+
+        )
+    };
+}
+
 /// The documents of the filter after `after`, newest first, at most `limit`, as they stand at `now`.
 pub async fn list(
     db: &mut Scoped<'_>,
@@ -381,22 +299,14 @@ pub async fn list(
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Invoice>> {
-    sqlx::query_as!(
-        Row,
-        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
-                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
-                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
-                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
-                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
-                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
-                  invoice_state(kind, total, credited, open, due_at, $9) as "state!"
-           from invoices_as_read
-           where ($1::uuid is null or legal_entity_id = $1) and ($2::uuid is null or customer_id = $2)
-             and ($3::text is null or invoice_state(kind, total, credited, open, due_at, $9) = $3)
-             and ($4::text is null or position(lower($4) in lower(number)) > 0 or position(lower($4) in lower(customer)) > 0)
-             and issued_at >= coalesce($5::timestamptz, '-infinity') and issued_at < coalesce($6::timestamptz, 'infinity')
-             and (issued_at, id) < (coalesce($7::timestamptz, 'infinity'), coalesce($8::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    documents!(
+        r#"where ($2::uuid is null or legal_entity_id = $2) and ($3::uuid is null or customer_id = $3)
+             and ($4::text is null or invoice_state(kind, total, credited, open, due_at, $1) = $4)
+             and ($5::text is null or position(lower($5) in lower(number)) > 0 or position(lower($5) in lower(customer)) > 0)
+             and issued_at >= coalesce($6::timestamptz, '-infinity') and issued_at < coalesce($7::timestamptz, 'infinity')
+             and (issued_at, id) < (coalesce($8::timestamptz, 'infinity'), coalesce($9::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by issued_at desc, id desc limit $10"#,
+        now,
         filter.legal_entity_id,
         filter.customer_id,
         filter.state.map(State::as_str),
@@ -405,7 +315,6 @@ pub async fn list(
         filter.to,
         after.map(|cursor| cursor.at),
         after.map(|cursor| cursor.id),
-        now,
         limit
     )
     .fetch_all(&mut **db)
@@ -456,18 +365,10 @@ pub async fn find(
     number_or_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Invoice>> {
-    sqlx::query_as!(
-        Row,
-        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
-                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
-                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
-                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
-                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
-                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
-                  invoice_state(kind, total, credited, open, due_at, $2) as "state!"
-           from invoices_as_read where number = upper($1) or id::text = lower($1)"#,
-        number_or_id,
-        now
+    documents!(
+        "where number = upper($2) or id::text = lower($2)",
+        now,
+        number_or_id
     )
     .fetch_optional(db)
     .await?
@@ -482,84 +383,16 @@ pub async fn get(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<
 
 /// The documents that refer to this one: credit notes, and what stands in for it.
 pub async fn kin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<Vec<Invoice>> {
-    sqlx::query_as!(
-        Row,
-        r#"select id as "id!", legal_entity_id as "legal_entity_id!", legal_entity as "legal_entity!", customer_id,
-                  customer as "customer!", customer_email as "customer_email!", kind as "kind!", month, seq as "seq!",
-                  number as "number!", currency as "currency!", net as "net!", tax as "tax!", total as "total!",
-                  tax_per as "tax_per!", issued_at as "issued_at!", issued_on as "issued_on!", due_on as "due_on!",
-                  corrects, replaces, reason as "reason!", seller as "seller!", buyer as "buyer!",
-                  site_ids as "site_ids!", paid as "paid!", credited as "credited!", open as "open!",
-                  invoice_state(kind, total, credited, open, due_at, $2) as "state!"
-           from invoices_as_read where corrects = $1 or replaces = $1 order by issued_at, id"#,
-        id,
-        now
+    documents!(
+        "where corrects = $2 or replaces = $2 order by issued_at, id",
+        now,
+        id
     )
     .fetch_all(db)
     .await?
     .into_iter()
     .map(Invoice::try_from)
     .collect()
-}
-
-/// The sessions of a document, in its order.
-pub async fn sessions(db: &mut PgConnection, id: Uuid) -> Result<Vec<SessionOf>> {
-    Ok(sqlx::query_as!(
-        SessionOf,
-        "select position, session_id, revision, site_id, site, time_zone, station, connector, id_token, started_at,
-                ended_at, energy_wh, register_start_wh, register_stop_wh, prices_include_tax, signed, saved
-         from invoice_sessions where invoice_id = $1 order by position",
-        id
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-/// The lines of a document, in its order.
-pub async fn lines(db: &mut PgConnection, id: Uuid) -> Result<Vec<LineOf>> {
-    Ok(sqlx::query_as!(
-        LineOf,
-        r#"select position, kind, source, quantity, unit_price, tax_rate, net, tax, total, period_from as "from",
-                  period_to as "to"
-           from invoice_lines where invoice_id = $1 order by line"#,
-        id
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-/// What was done with a document, first to last.
-pub async fn happenings(db: &mut PgConnection, id: Uuid) -> Result<Vec<Happening>> {
-    Ok(sqlx::query_as!(
-        Happening,
-        r#"select e.at, e.kind, e.actor_kind, u.email as "actor?", e.detail
-           from invoice_events e left join users u on u.id = e.actor_id and e.actor_kind = 'user'
-           where e.invoice_id = $1 order by e.id"#,
-        id
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-/// The document itself, as it was sent; none while it is being made.
-pub async fn document(db: &mut PgConnection, id: Uuid) -> Result<Option<Vec<u8>>> {
-    Ok(sqlx::query_scalar!(
-        "select pdf from invoice_documents where invoice_id = $1",
-        id
-    )
-    .fetch_optional(db)
-    .await?)
-}
-
-/// Documents that are issued and not made yet, the oldest first.
-pub async fn without_document(db: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "select id from invoices i where not exists (select from invoice_documents d where d.invoice_id = i.id)
-         order by issued_at limit $1",
-        limit
-    )
-    .fetch_all(db)
-    .await?)
 }
 
 /// The actor as `invoice_events`, `payments` and `billing_requests` keep it.

@@ -83,7 +83,7 @@ pub struct Payment {
     pub invoice_id: Uuid,
     /// Its number.
     pub invoice: String,
-    /// Who paid, by the name that the customer has now.
+    /// Who paid, as the invoice calls the customer.
     pub customer: String,
     /// How it came.
     pub method: Method,

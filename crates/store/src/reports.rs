@@ -1,7 +1,7 @@
 //! Reports: what was charged and what it cost, by site, station, day or month. One question for the page and for its
 //! exports. Sums are of one currency each; a session that has no price is counted in a row without one.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{Stream, TryStreamExt};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -199,4 +199,57 @@ pub async fn currencies(db: &mut Scoped<'_>) -> Result<Vec<String>> {
             .fetch_all(&mut **db)
             .await?,
     )
+}
+
+/// What was invoiced in a month, in one currency, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoiced {
+    /// As `2026-11`, by the seller's days.
+    pub month: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many invoices.
+    pub invoices: i64,
+    /// How many credit notes.
+    pub credit_notes: i64,
+    /// What the invoices come to.
+    pub invoiced: Decimal,
+    /// What the month's credit notes take back: zero or below.
+    pub credited: Decimal,
+    /// What was paid for the month's invoices, whenever.
+    pub paid: Decimal,
+    /// What is still open of them; what is to be given back is not set off.
+    pub open: Decimal,
+    /// Of that, what is overdue.
+    pub overdue: Decimal,
+}
+
+/// What was issued on the days of the filter, by month and currency.
+pub async fn invoiced(
+    db: &mut Scoped<'_>,
+    (from, to): (NaiveDate, NaiveDate),
+    currency: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Invoiced>> {
+    Ok(sqlx::query_as!(
+        Invoiced,
+        r#"select to_char(issued_on, 'YYYY-MM') as "month!", currency as "currency!",
+                  count(*) filter (where kind <> 'credit_note') as "invoices!",
+                  count(*) filter (where kind = 'credit_note') as "credit_notes!",
+                  coalesce(sum(total) filter (where kind <> 'credit_note'), 0) as "invoiced!",
+                  coalesce(sum(total) filter (where kind = 'credit_note'), 0) as "credited!",
+                  coalesce(sum(paid), 0) as "paid!",
+                  coalesce(sum(open) filter (where kind <> 'credit_note' and open > 0), 0) as "open!",
+                  coalesce(sum(open) filter (
+                    where invoice_state(kind, total, credited, open, due_at, $4) = 'overdue'), 0) as "overdue!"
+           from invoices_as_read
+           where issued_on between $1 and $2 and ($3::text is null or currency = $3)
+           group by 1, 2 order by 1, 2"#,
+        from,
+        to,
+        currency,
+        now
+    )
+    .fetch_all(&mut **db)
+    .await?)
 }

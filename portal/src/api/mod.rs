@@ -161,6 +161,7 @@ fn usage_to_lago() -> Vec<Route> {
             billing_events::export,
         ),
         Route::get("/api/v1/lago/customers", Access::ReadAll, lago::customers),
+        Route::get("/api/v1/lago/invoices", Access::ReadAll, lago::invoices),
         Route::get(
             "/api/v1/lago/subscriptions",
             Access::ReadAll,

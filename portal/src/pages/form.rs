@@ -287,8 +287,9 @@ impl Form {
     /// A country's two letters; `None` if it is empty or none.
     pub fn country(&mut self, name: &str) -> Option<String> {
         self.optional(name, "two letters of ISO 3166 such as NL", |text| {
-            let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
-            fits.then(|| text.to_ascii_uppercase())
+            let letters = text.to_ascii_uppercase();
+            let known = letters.len() == 2 && billing::country::name(&letters) != letters;
+            known.then_some(letters)
         })
     }
 

@@ -9,6 +9,7 @@ use axum::{
 use billing::{
     invoice::{Party, paper},
     pdf,
+    price::{LineKind, words},
     requests::Wish,
 };
 use chrono::NaiveDate;
@@ -159,6 +160,7 @@ fn payment_form(app: &AppState, invoice: &Invoice) -> Form {
         ("amount", open),
         ("method", Method::Bank.as_str().to_owned()),
         ("received_on", app.clock.now().date_naive().to_string()),
+        ("once", store::ids::new_id(app.clock.now()).to_string()),
     ])
 }
 
@@ -265,18 +267,12 @@ fn of_session(session: &SessionOf, lines: &[LineOf], live: &[Uuid], currency: &s
 }
 
 fn of_line(line: &LineOf, currency: &str) -> Line {
-    let source = line
-        .source
-        .as_ref()
-        .map_or_else(String::new, |source| format!(", {source}"));
-    let unit = match line.kind.as_str() {
-        "energy" => " kWh",
-        "time" | "idle" | "reservation" => " h",
-        _ => "",
-    };
+    let unit = LineKind::parse(&line.kind).map_or("", LineKind::unit);
     Line {
-        what: format!("{}{source}", line.kind.replace('_', " ")),
-        quantity: format!("{}{unit}", line.quantity.normalize()),
+        what: words::stored(&line.kind, line.source.as_deref()),
+        quantity: format!("{} {unit}", line.quantity.normalize())
+            .trim_end()
+            .to_owned(),
         unit_price: line.unit_price.normalize().to_string(),
         rate: line.tax_rate.normalize().to_string(),
         net: amount_of(line.net, currency),
@@ -475,6 +471,7 @@ pub async fn pay(
             amount,
             received_on,
             note,
+            once: form.value("once").parse().ok(),
         };
         let back = format!("/invoices/{}", invoice.number);
         let outcome = ask(

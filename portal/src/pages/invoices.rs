@@ -119,6 +119,8 @@ struct List {
     sellers: Vec<LegalEntity>,
     first_link: String,
     next_link: Option<String>,
+    /// Whether Lago makes invoices, too.
+    lago: bool,
 }
 
 /// A quick filter.
@@ -173,6 +175,7 @@ pub async fn list(
         first_link: asked.link(asked.filter.state, None),
         next_link: next.map(|next| asked.link(asked.filter.state, Some(next))),
         sellers,
+        lago: app.lago.client.is_some(),
         asked,
         frame,
     })

@@ -14,6 +14,7 @@ pub mod form;
 pub mod frame;
 pub mod invoice;
 pub mod invoices;
+pub mod lago_invoices;
 pub mod mappings;
 pub mod messages;
 pub mod overview;
@@ -120,6 +121,17 @@ fn reports() -> Vec<Route> {
         Route::get("/reports", Access::Read, reports::page),
         Route::get("/reports.csv", Access::Read, reports::csv),
         Route::get("/reports.xlsx", Access::Read, reports::xlsx),
+        Route::get("/reports/invoices", Access::Read, reports::invoiced::page),
+        Route::get(
+            "/reports/invoices.csv",
+            Access::Read,
+            reports::invoiced::csv,
+        ),
+        Route::get(
+            "/reports/invoices.xlsx",
+            Access::Read,
+            reports::invoiced::xlsx,
+        ),
     ]
 }
 
@@ -129,6 +141,7 @@ fn money() -> Vec<Route> {
         Route::get("/invoices/issue", Access::ControlAll, invoices::issue),
         Route::post("/invoices/issue", Access::ControlAll, invoices::issue_month),
         Route::post("/invoices/receipt", Access::ControlAll, invoices::receipt),
+        Route::get("/invoices/lago", Access::ReadAll, lago_invoices::list),
         Route::get("/invoices/{number}", Access::Read, invoice::page),
         Route::post(
             "/invoices/{number}/credit",

@@ -1,9 +1,9 @@
 //! What a session costs, as its page shows it: the sum, where it stands, and the lines that it is made of.
 
 use billing::{
-    price::{Line, LineKind},
+    price::{Line, explain},
     pricing::running,
-    tariff::Source,
+    tariff::Tariff,
 };
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -35,6 +35,8 @@ pub(super) struct PriceView {
     pub tariff: String,
     pub reasons: Vec<String>,
     pub lines: Vec<Row>,
+    /// Why each line is there, in the tariff's terms.
+    pub why: Vec<String>,
     pub computed: Option<Moment>,
 }
 
@@ -64,6 +66,9 @@ impl PriceView {
             let lines: Vec<Line> = serde_json::from_value(price.lines)
                 .map_err(|error| Error::Broken(format!("lines of {}: {error}", session.id)))?;
             let held = price.state == State::Held;
+            let versions = tariffs::versions(db, price.tariff_id).await?;
+            let said = versions.iter().find(|said| said.version == price.version);
+            let why = said.map_or_else(Vec::new, |said| why(said, &lines, zone));
             let under = format!("{} · version {}", price.tariff, price.version);
             return Ok(PriceView {
                 note: if held {
@@ -79,6 +84,7 @@ impl PriceView {
                     .collect(),
                 computed: Some(Moment::new(price.computed_at, zone)),
                 tariff: format!("{under} · revision {}", price.revision),
+                why,
                 ..Self::sums(
                     &price.currency,
                     [price.net, price.tax, price.total],
@@ -106,6 +112,9 @@ impl PriceView {
         let currency = priced.currency.code();
         Ok(PriceView {
             note: "so far".to_owned(),
+            why: version
+                .as_ref()
+                .map_or_else(Vec::new, |said| why(said, &priced.lines, zone)),
             tariff: version.map_or_else(String::new, |version| {
                 format!("{} · version {}", version.tariff, version.version)
             }),
@@ -142,28 +151,26 @@ impl PriceView {
     }
 }
 
+/// The lines in words. A version that cannot be read says nothing.
+fn why(said: &tariffs::Version, lines: &[Line], zone: Option<&str>) -> Vec<String> {
+    let Ok(tariff) = Tariff::parse(&said.content.to_string()) else {
+        return Vec::new();
+    };
+    let zone = zone.and_then(|zone| zone.parse().ok());
+    let zone = zone.unwrap_or(chrono_tz::Tz::UTC);
+    lines
+        .iter()
+        .map(|line| explain(&tariff, line, zone))
+        .collect()
+}
+
 fn row(line: &Line, currency: &str, zone: Option<&str>) -> Row {
-    let (what, unit) = match line.kind {
-        LineKind::Start => ("Start fee", ""),
-        LineKind::Energy => ("Energy", "kWh"),
-        LineKind::Time => ("Time", "h"),
-        LineKind::Idle => ("Idle", "h"),
-        LineKind::Reservation => ("Reservation", "h"),
-        LineKind::ReservationFee => ("Reservation fee", ""),
-        LineKind::Minimum => ("Up to the lowest price", ""),
-        LineKind::Maximum => ("Down to the highest price", ""),
-    };
-    let source = match line.source {
-        None => "",
-        Some(Source::Solar) => ", solar",
-        Some(Source::Grid) => ", grid",
-    };
     Row {
-        what: format!("{what}{source}"),
+        what: line.name(),
         from: Moment::new(line.from, zone),
         to: Moment::new(line.to, zone),
         quantity: line.quantity.normalize().to_string(),
-        unit,
+        unit: line.kind.unit(),
         unit_price: number::money(line.unit_price, currency),
         tax_rate: line.tax_rate.normalize().to_string(),
         net: number::money(line.net, currency),

@@ -3,6 +3,7 @@
 
 mod chart;
 mod file;
+pub mod invoiced;
 
 use askama::Template;
 use axum::{extract::State, response::Response};

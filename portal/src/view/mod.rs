@@ -1,5 +1,6 @@
 //! How values look: numbers, times, states and curves as text and SVG. Pure functions; no query, no clock, no HTTP.
 
+pub mod country;
 pub mod curve;
 pub mod icon;
 pub mod json;

@@ -198,6 +198,29 @@ impl Chip {
         }
     }
 
+    /// Where an invoice of Lago's stands.
+    pub fn lago_invoice(status: &str) -> Self {
+        match status {
+            "draft" => Chip::new("preparing", icon::CLOCK, "Draft"),
+            "finalized" => Chip::new("charging", icon::PAGE, "Finalized"),
+            "voided" => Chip::new("unavailable", icon::SLASH, "Voided"),
+            "failed" => Chip::new("faulted", icon::TRIANGLE, "Failed"),
+            "pending" => Chip::new("preparing", icon::CLOCK, "Pending"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
+    /// Whether an invoice of Lago's is paid.
+    pub fn lago_payment(status: &str, is_overdue: bool) -> Self {
+        match status {
+            "succeeded" => Chip::new("available", icon::CHECK, "Paid"),
+            _ if is_overdue => Chip::new("faulted", icon::TRIANGLE, "Overdue"),
+            "failed" => Chip::new("faulted", icon::TRIANGLE, "Payment failed"),
+            "pending" => Chip::new("preparing", icon::CLOCK, "To be paid"),
+            other => Chip::new("unavailable", icon::QUESTION, other),
+        }
+    }
+
     /// How a run of the sync stands.
     pub fn run(status: &str) -> Self {
         match status {

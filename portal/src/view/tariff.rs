@@ -1,7 +1,7 @@
 //! What a tariff says in words: prices with their units, and when they hold.
 
 use billing::{
-    price::{Line, LineKind},
+    price::LineKind,
     tariff::{Component, Element, Holidays, Kind, Price, Restrictions, Source, Tariff, Weekday},
 };
 use rust_decimal::Decimal;
@@ -46,44 +46,9 @@ pub fn rules(tariff: &Tariff) -> Vec<Rule> {
         .collect()
 }
 
-/// What a kind is called.
+/// What a kind is called: as the lines that it puts on a price.
 pub fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Start => "Start",
-        Kind::Energy => "Energy",
-        Kind::Time => "Time",
-        Kind::Idle => "Idle time",
-        Kind::Reservation => "Reservation",
-        Kind::ReservationFee => "Reservation, once",
-    }
-}
-
-/// What a line of a price is called.
-pub fn line(line: &Line) -> String {
-    let name = match line.kind {
-        LineKind::Start => kind(Kind::Start),
-        LineKind::Energy => kind(Kind::Energy),
-        LineKind::Time => kind(Kind::Time),
-        LineKind::Idle => kind(Kind::Idle),
-        LineKind::Reservation => kind(Kind::Reservation),
-        LineKind::ReservationFee => kind(Kind::ReservationFee),
-        LineKind::Minimum => "Up to the lowest price",
-        LineKind::Maximum => "Down to the highest price",
-    };
-    match line.source {
-        Some(Source::Solar) => format!("{name}, solar"),
-        Some(Source::Grid) => format!("{name}, grid"),
-        None => name.to_owned(),
-    }
-}
-
-/// The unit of a line's quantity; empty where it is counted.
-pub fn unit(line: &Line) -> &'static str {
-    match line.kind {
-        LineKind::Energy => "kWh",
-        LineKind::Time | LineKind::Idle | LineKind::Reservation => "h",
-        _ => "",
-    }
+    LineKind::from(kind).name()
 }
 
 fn priced(tariff: &Tariff, component: &Component) -> Priced {

@@ -403,3 +403,84 @@ async fn programs_get_invoices_as_json() {
         serde_json::json!([])
     );
 }
+
+#[tokio::test]
+async fn a_report_tells_what_was_invoiced_paid_and_is_open_by_month() {
+    let portal = Portal::start().await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let empty = admin.get("/reports/invoices").await;
+    assert!(
+        empty.body.contains("Nothing was invoiced"),
+        "{}",
+        empty.body
+    );
+    let shop = shop(&portal).await;
+    let worker = billing(&portal);
+    issued(&portal, &admin, &shop).await;
+    let paid = admin
+        .post(
+            "/invoices/HC-000001/payments",
+            "amount=5&method=bank&received_on=2026-11-19&reference=&note=",
+        )
+        .await;
+    assert_eq!(paid.status, StatusCode::SEE_OTHER, "{}", paid.body);
+    // Two sessions of 10 kWh at 0.50, and 19 % on them.
+    let page = admin.get("/reports/invoices").await.body;
+    for said in ["November 2026", ">11.90<", ">5.00<", ">6.90<"] {
+        assert!(page.contains(said), "no {said}: {page}");
+    }
+    let csv = admin.get("/reports/invoices.csv").await.body;
+    assert!(
+        csv.contains("2026-11,EUR,1,0,11.90,0.00,5.00,6.90,0.00"),
+        "{csv}"
+    );
+    let other = admin
+        .get("/reports/invoices?from=2025-01-01&to=2025-12-31")
+        .await;
+    assert!(
+        other.body.contains("Nothing was invoiced"),
+        "{}",
+        other.body
+    );
+    let wrong = admin.get("/reports/invoices?from=soon").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST, "{}", wrong.body);
+    assert!(
+        admin
+            .get("/reports")
+            .await
+            .body
+            .contains("href=\"/reports/invoices\"")
+    );
+    worker.abort();
+}
+
+#[tokio::test]
+async fn a_payment_whose_button_is_pressed_twice_is_recorded_once() {
+    let portal = Portal::start().await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let shop = shop(&portal).await;
+    let worker = billing(&portal);
+    issued(&portal, &admin, &shop).await;
+    let page = admin.get("/invoices/HC-000001").await.body;
+    let (_, rest) = page.split_once("name=\"once\" value=\"").unwrap();
+    let (once, _) = rest.split_once('"').unwrap();
+    let path = "/invoices/HC-000001/payments";
+    let form = |amount: &str| {
+        format!("once={once}&amount={amount}&method=bank&received_on=2026-11-19&reference=&note=")
+    };
+    let five = form("5");
+    let (first, second) = tokio::join!(admin.post(path, &five), admin.post(path, &five));
+    assert_eq!(first.status, StatusCode::SEE_OTHER, "{}", first.body);
+    assert_eq!(second.status, StatusCode::SEE_OTHER, "{}", second.body);
+    let other = admin.post(path, &form("6")).await;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        other.body.contains("another payment was recorded"),
+        "{}",
+        other.body
+    );
+    let page = admin.get("/invoices/HC-000001").await.body;
+    assert_eq!(page.matches("Bank transfer</td>").count(), 1, "{page}");
+    assert!(page.contains(">6.90 EUR<"), "{page}");
+    worker.abort();
+}

@@ -420,3 +420,54 @@ async fn the_portal_says_that_it_works() {
         json!({"status": "ok", "timestamp": "2026-11-20T12:00:00.000Z"})
     );
 }
+
+#[tokio::test]
+async fn invoices_that_lago_made_are_listed_as_they_stand_there() {
+    let (portal, lago) = portal().await;
+    for (number, day, status, payment, customer) in [
+        ("LAG-1", "2026-09-01", "finalized", "succeeded", "acme"),
+        ("LAG-2", "2026-10-01", "finalized", "pending", "bolt"),
+        ("", "2026-11-01", "draft", "pending", "acme"),
+    ] {
+        lago.world().put_invoice(json!({
+            "lago_id": format!("id {number}"), "number": number, "issuing_date": day, "status": status,
+            "payment_status": payment, "payment_overdue": number == "LAG-2", "currency": "EUR",
+            "payment_due_date": day, "total_amount_cents": 12345, "file_url": "javascript:alert(1)",
+            "customer": { "external_id": customer, "name": "<b>Acme</b>" }
+        }));
+    }
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    assert!(admin.get("/invoices").await.body.contains("/invoices/lago"));
+    let page = admin.get("/invoices/lago").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for said in [
+        "LAG-1",
+        "LAG-2",
+        "draft",
+        "123.45 EUR",
+        "Paid",
+        "Overdue",
+        "1 Sep 2026",
+    ] {
+        assert!(page.body.contains(said), "no {said}: {}", page.body);
+    }
+    for never in ["javascript:", "<b>Acme"] {
+        assert!(!page.body.contains(never), "{never}: {}", page.body);
+    }
+    let of_one = admin.get("/invoices/lago?customer=bolt").await.body;
+    assert!(
+        of_one.contains("LAG-2") && !of_one.contains("LAG-1"),
+        "{of_one}"
+    );
+    let key = portal.key(BOTH, &[]).await;
+    let items = key.get("/api/v1/lago/invoices?customer=acme").await.json();
+    assert_eq!(items["items"].as_array().unwrap().len(), 2);
+    assert_eq!(items["items"][1]["total"], "123.45");
+
+    lago.fail(simulators::lago::Kind::Down, None);
+    let away = admin.get("/invoices/lago").await;
+    assert_eq!(away.status, StatusCode::OK);
+    assert!(away.body.contains("Lago does not tell"), "{}", away.body);
+    let answer = key.get("/api/v1/lago/invoices").await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+}

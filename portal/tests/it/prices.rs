@@ -161,7 +161,7 @@ async fn a_session_tells_its_cost_when_it_is_priced_and_while_it_runs() {
             [
                 "4.40<span class=\"unit\">EUR",
                 "Quay · version 1",
-                "7.4 <span class=\"unit\">kWh",
+                "7.4 kWh of energy at 0.5 EUR each: 3.70 EUR, plus 19 % tax of 0.70 EUR. Element 1: always.",
             ],
         ),
         (

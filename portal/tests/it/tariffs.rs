@@ -79,7 +79,7 @@ async fn a_tariff_is_made_from_a_form_and_shown_as_a_week() {
     );
     let list = admin.get("/tariffs").await;
     assert!(
-        list.body.contains("0.25 – 0.45") && list.body.contains("Start, Idle time"),
+        list.body.contains("0.25 – 0.45") && list.body.contains("Start fee, Idle time"),
         "{}",
         list.body
     );

@@ -259,7 +259,7 @@ impl Handle {
         json_response(reply.0, &reply.1, now(0), &[])
     }
 
-    /// `{"customers": [{"external_id": …, "subscription": …}], "metric": {"code": …, "property": …}}`
+    /// `{"customers": [{"external_id": …, "subscription": …}], "metric": {"code": …, "property": …}, "invoices": [{…}]}`
     fn seed(&self, seed: &Value) {
         let mut world = self.world();
         for customer in seed["customers"].as_array().into_iter().flatten() {
@@ -269,6 +269,9 @@ impl Handle {
             ) {
                 world.add_customer(id, subscription);
             }
+        }
+        for invoice in seed["invoices"].as_array().into_iter().flatten() {
+            world.put_invoice(invoice.clone());
         }
         if let Some(code) = seed["metric"]["code"].as_str() {
             world.put_metric(code, "sum_agg", seed["metric"]["property"].as_str());

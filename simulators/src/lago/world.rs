@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::lists::{asked, found, invalid, ok, page, unprocessable};
+
 /// Events of one batch, at most.
 const BATCH: usize = 100;
-const PER_PAGE: usize = 100;
 
 /// An event that was taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,9 @@ pub struct World {
     customers: BTreeMap<String, Value>,
     subscriptions: Vec<Value>,
     metrics: BTreeMap<String, Value>,
+    pub(super) invoices: Vec<Value>,
+    /// As a Lago that is too old to list them, or whose key may not: `GET /events` is not found.
+    pub hides_events: bool,
     events: Vec<Event>,
     /// Unique per subscription and transaction_id, as in Lago's Postgres store.
     known: HashMap<(String, String), usize>,
@@ -132,6 +137,7 @@ impl World {
         match (method, parts.as_slice()) {
             ("POST", ["events", "batch"]) => self.take_batch(body, false, now),
             ("POST", ["events"]) => self.take_one(body, now),
+            ("GET", ["events"]) if self.hides_events => found("event", None),
             ("GET", ["events"]) => self.list_events(query),
             ("GET", ["events", id]) => found(
                 "event",
@@ -168,6 +174,8 @@ impl World {
                     _ => invalid(json!({ "code": ["value_is_mandatory"] })),
                 }
             }
+            ("GET", ["invoices"]) => self.list_invoices(query),
+            ("GET", ["invoices", id]) => self.invoice(id),
             ("GET", ["subscriptions"]) => self.list_subscriptions(query),
             ("POST", ["subscriptions"]) => {
                 let mut subscription = inner(body, "subscription");
@@ -351,6 +359,10 @@ impl World {
                     .events
                     .iter()
                     .filter(|event| event.code == *code && event.external_subscription_id == subscription)
+                    .filter(|event| {
+                        let (from, to) = self.period(subscription);
+                        (from.timestamp_millis()..=to.timestamp_millis()).contains(&event.timestamp_ms)
+                    })
                     .collect();
                 let field = metric["field_name"].as_str().unwrap_or_default();
                 let wh: i64 = of.iter().map(|event| thousandths(&event.properties[field])).sum();
@@ -360,7 +372,30 @@ impl World {
                 })
             })
             .collect();
-        ok(json!({ "customer_usage": { "charges_usage": charges } }))
+        let period = self.period(subscription);
+        ok(json!({ "customer_usage": {
+            "from_datetime": period.0.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "to_datetime": period.1.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "currency": "EUR", "charges_usage": charges
+        } }))
+    }
+}
+
+impl World {
+    /// The month of a subscription's newest event: what stands for the billing period.
+    fn period(&self, subscription: &str) -> (DateTime<Utc>, DateTime<Utc>) {
+        let newest = self
+            .events
+            .iter()
+            .filter(|event| event.external_subscription_id == subscription)
+            .map(|event| event.timestamp_ms)
+            .max();
+        let newest =
+            DateTime::from_timestamp_millis(newest.unwrap_or_default()).unwrap_or_default();
+        let first = newest.date_naive().with_day(1).unwrap_or_default();
+        let next = first + Months::new(1);
+        let begins = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+        (begins(first), begins(next) - TimeDelta::seconds(1))
     }
 }
 
@@ -408,11 +443,6 @@ fn moment(text: &str) -> Option<i64> {
     Some(at.timestamp_millis())
 }
 
-fn asked<'q>(query: &'q [(String, String)], name: &str) -> Option<&'q str> {
-    let (_, value) = query.iter().find(|(known, _)| known == name)?;
-    Some(value)
-}
-
 fn event_json(event: &Event) -> Value {
     let at = DateTime::from_timestamp_millis(event.timestamp_ms).unwrap_or_default();
     json!({
@@ -423,143 +453,5 @@ fn event_json(event: &Event) -> Value {
     })
 }
 
-fn page(name: &str, items: impl Iterator<Item = Value>, query: &[(String, String)]) -> Reply {
-    let number = |name, default| {
-        asked(query, name)
-            .and_then(|text| text.parse().ok())
-            .filter(|number| *number > 0)
-            .unwrap_or(default)
-    };
-    let (current, per_page): (usize, usize) = (number("page", 1), number("per_page", PER_PAGE));
-    let items: Vec<Value> = items.collect();
-    let pages = items.len().div_ceil(per_page);
-    let shown: Vec<&Value> = items
-        .iter()
-        .skip((current - 1) * per_page)
-        .take(per_page)
-        .collect();
-    ok(json!({ name: shown, "meta": {
-        "current_page": current, "next_page": (current < pages).then_some(current + 1),
-        "prev_page": (current > 1).then(|| current - 1), "total_pages": pages, "total_count": items.len(),
-    }}))
-}
-
-fn ok(body: Value) -> Reply {
-    Reply { status: 200, body }
-}
-
-fn found(name: &str, thing: Option<Value>) -> Reply {
-    match thing {
-        Some(thing) => ok(json!({ name: thing })),
-        None => Reply {
-            status: 404,
-            body: json!({ "status": 404, "error": "Not Found", "code": format!("{name}_not_found") }),
-        },
-    }
-}
-
-fn invalid(details: Value) -> Reply {
-    unprocessable("validation_errors", Some(details))
-}
-
-fn unprocessable(code: &str, details: Option<Value>) -> Reply {
-    let mut body = json!({ "status": 422, "error": "Unprocessable Entity", "code": code });
-    if let Some(details) = details {
-        body["error_details"] = details;
-    }
-    Reply { status: 422, body }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> DateTime<Utc> {
-        "2026-11-20T12:00:00Z".parse().unwrap()
-    }
-
-    fn send(world: &mut World, ids: &[&str]) -> Reply {
-        let events: Vec<Value> = ids
-            .iter()
-            .map(|id| {
-                json!({ "transaction_id": id, "external_subscription_id": "sub", "code": "kwh",
-                        "timestamp": "1795176000.250", "properties": { "kwh": "1.500" } })
-            })
-            .collect();
-        let body = json!({ "events": events }).to_string();
-        world.answer("POST", "/events/batch", &[], body.as_bytes(), now())
-    }
-
-    #[test]
-    fn a_batch_is_all_or_nothing_and_names_what_it_refuses_by_place() {
-        let mut world = World::default();
-        assert_eq!(send(&mut world, &["b"]).status, 200);
-        let refused = send(&mut world, &["a", "b", "c"]);
-        assert_eq!(
-            refused.body["error_details"],
-            json!({ "1": { "transaction_id": ["value_already_exist"] } })
-        );
-        assert_eq!(world.events().len(), 1);
-        assert_eq!(world.events()[0].timestamp_ms, 1_795_176_000_250);
-        assert_eq!(send(&mut world, &["a", "a"]).status, 422);
-        assert_eq!(send(&mut world, &[]).body["code"], "no_events");
-        assert_eq!(
-            send(&mut world, &["x"; 101]).body["code"],
-            "too_many_events"
-        );
-    }
-
-    #[test]
-    fn lists_come_in_pages() {
-        let mut world = World::default();
-        for n in 0..250 {
-            world.add_customer(&format!("c{n:03}"), &format!("s{n:03}"));
-        }
-        let get = |world: &mut World, page: &str| {
-            let query = [("page".to_owned(), page.to_owned())];
-            world.answer("GET", "/customers", &query, b"", now()).body
-        };
-        let first = get(&mut world, "1");
-        assert_eq!(first["customers"].as_array().unwrap().len(), 100);
-        assert_eq!(first["meta"]["next_page"], 2);
-        let last = get(&mut world, "3");
-        assert_eq!(last["customers"].as_array().unwrap().len(), 50);
-        assert_eq!(last["meta"]["next_page"], Value::Null);
-    }
-
-    #[test]
-    fn usage_is_summed_by_the_metrics_field() {
-        let mut world = World::default();
-        world.add_customer("acme", "sub");
-        world.put_metric("kwh", "sum_agg", Some("kwh"));
-        send(&mut world, &["a", "b"]);
-        let query = [("external_subscription_id".to_owned(), "sub".to_owned())];
-        let usage = world.answer("GET", "/customers/acme/current_usage", &query, b"", now());
-        let charge = &usage.body["customer_usage"]["charges_usage"][0];
-        assert_eq!(
-            (&charge["units"], &charge["events_count"]),
-            (&json!("3.000"), &json!(2))
-        );
-        world.lose("a");
-        assert_eq!(world.events().len(), 1);
-        assert_eq!(send(&mut world, &["a"]).status, 200);
-    }
-
-    #[test]
-    fn only_active_subscriptions_unless_asked_otherwise() {
-        let mut world = World::default();
-        world.add_customer("acme", "old");
-        world.put_subscription(
-            json!({ "external_id": "old", "external_customer_id": "acme", "status": "terminated" }),
-        );
-        let get = |world: &mut World, query: &[(String, String)]| {
-            let body = world
-                .answer("GET", "/subscriptions", query, b"", now())
-                .body;
-            body["subscriptions"].as_array().unwrap().len()
-        };
-        assert_eq!(get(&mut world, &[]), 0);
-        let query = [("status[]".to_owned(), "terminated".to_owned())];
-        assert_eq!(get(&mut world, &query), 1);
-    }
-}
+mod tests;

@@ -267,7 +267,7 @@ fn a_price_is_explained_and_solar_energy_saves() {
             "17 kWh of energy at 0.45 EUR each: 7.65 EUR, plus 19 % tax of 1.45 EUR; \
              0.3 kWh of it make the last step full. Element 2: always. \
              Between 2026-03-01 11:00:00 CET and 2026-03-01 13:00:00 CET.",
-            "Added to reach the lowest price of a session: 1.35 EUR, plus 19 % tax of 0.26 EUR.",
+            "Up to the lowest price: 1.35 EUR, plus 19 % tax of 0.26 EUR.",
         ]
     );
     assert_eq!(

@@ -285,6 +285,8 @@ pub async fn counts(db: &mut Scoped<'_>) -> Result<Vec<(String, i64)>> {
 pub struct Taken {
     /// Where it is billed.
     pub lago_subscription: String,
+    /// Whose that is.
+    pub lago_customer: String,
     /// Which.
     pub event_id: String,
     /// How much.
@@ -299,7 +301,7 @@ pub async fn taken(
 ) -> Result<Vec<Taken>> {
     Ok(sqlx::query_as!(
         Taken,
-        r#"select lago_subscription as "lago_subscription!", event_id, kwh from lago_events
+        r#"select lago_subscription as "lago_subscription!", lago_customer, event_id, kwh from lago_events
            where at >= $1 and at < $2 and status in ('sent', 'duplicate') and lago_subscription is not null
            order by lago_subscription, event_id"#,
         from,
@@ -307,4 +309,23 @@ pub async fn taken(
     )
     .fetch_all(db)
     .await?)
+}
+
+/// How many events of a subscription Lago took of what meters said from `from` until before `to`, and their kWh.
+pub async fn taken_of(
+    db: &mut PgConnection,
+    subscription: &str,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<(i64, Decimal)> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!", coalesce(sum(kwh), 0) as "kwh!" from lago_events
+           where lago_subscription = $1 and at >= $2 and at < $3 and status in ('sent', 'duplicate')"#,
+        subscription,
+        from,
+        to
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.count, row.kwh))
 }

@@ -1,6 +1,8 @@
 //! A tariff as a form: prices at all times, a week of other prices, and special rules that come first. A tariff that
 //! the form cannot say is edited as JSON instead. Neither query nor HTTP is here.
 
+mod fill;
+
 use billing::tariff::{
     Component, Dynamic, Element, Holidays, Kind, Limit, MonthDay, Price, Restrictions, Source,
     Tariff, TimeOfDay, Weekday,
@@ -10,6 +12,8 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use store::Currency;
 
 use crate::pages::form::{Form, decimal};
+
+pub use fill::fill;
 
 /// Rules of one sort that a form may have: more is no tariff that a person could understand.
 const MOST: usize = 60;
@@ -101,125 +105,6 @@ const FIELDS: [&str; 24] = [
     "min_to",
 ];
 
-/// The form of a tariff; none if the form cannot say all that it says.
-pub fn fill(tariff: &Tariff) -> Option<Form> {
-    let mut fields = vec![
-        ("currency".to_owned(), tariff.currency.code().to_owned()),
-        ("tax_rate".to_owned(), number(tariff.tax_rate)),
-    ];
-    if tariff.prices_include_tax {
-        fields.push(("includes_tax".to_owned(), "yes".to_owned()));
-    }
-    for (name, limit) in [("min", tariff.min_price), ("max", tariff.max_price)] {
-        let limit = limit.unwrap_or_default();
-        for (side, amount) in [("net", limit.net), ("total", limit.total)] {
-            fields.extend(amount.map(|amount| (format!("{name}_{side}"), number(amount))));
-        }
-    }
-    let (mut specials, mut windows) = (0, 0);
-    for element in &tariff.elements {
-        let when = &element.restrictions;
-        if *when == Restrictions::default() {
-            fill_prices(&mut fields, "", element);
-            continue;
-        }
-        let is_window = crate::view::week::is_of_the_clock(when)
-            && element
-                .components
-                .iter()
-                .all(|component| matches!(component.kind, Kind::Energy | Kind::Time))
-            && !element
-                .components
-                .iter()
-                .any(|component| component.while_charging);
-        let rule = if is_window {
-            windows += 1;
-            format!("w{}-", windows - 1)
-        } else {
-            specials += 1;
-            format!("s{}-", specials - 1)
-        };
-        fields.push((format!("{rule}row"), "yes".to_owned()));
-        fill_prices(&mut fields, &rule, element);
-        fill_restrictions(&mut fields, &rule, when);
-    }
-    let form = Form::filled(fields);
-    // What the form cannot say would be lost: reading it again tells.
-    let read = read(&mut form.clone(), tariff.currency)?;
-    (normal(read) == normal(tariff.clone())).then_some(form)
-}
-
-fn fill_prices(fields: &mut Vec<(String, String)>, rule: &str, element: &Element) {
-    for component in &element.components {
-        let kind = component.kind.as_str();
-        match &component.price {
-            Price::Fixed(price) => fields.push((format!("{rule}{kind}"), number(*price))),
-            Price::Dynamic(dynamic) => fields.extend([
-                (format!("{rule}feed"), dynamic.feed.clone()),
-                (format!("{rule}factor"), number(dynamic.factor)),
-                (format!("{rule}surcharge"), number(dynamic.surcharge)),
-            ]),
-        }
-        if component.grace_minutes > 0 {
-            fields.push((format!("{rule}grace"), component.grace_minutes.to_string()));
-        }
-        if component.while_charging {
-            fields.push((format!("{rule}while"), "yes".to_owned()));
-        }
-    }
-}
-
-fn fill_restrictions(fields: &mut Vec<(String, String)>, rule: &str, when: &Restrictions) {
-    let days = if when.weekdays.is_empty() {
-        &Weekday::ALL[..]
-    } else {
-        &when.weekdays
-    };
-    fields.extend(days.iter().map(|day| (format!("{rule}days"), key(*day))));
-    let thousandths = |value: u64| number(Decimal::new(value.to_i64().unwrap_or(i64::MAX), 3));
-    let minutes = |seconds: u64| number(Decimal::from(seconds) / Decimal::from(60));
-    let holidays = when.holidays.map(|holidays| match holidays {
-        Holidays::Only => "only".to_owned(),
-        Holidays::Never => "never".to_owned(),
-    });
-    let source = when.source.map(|source| match source {
-        Source::Solar => "solar".to_owned(),
-        Source::Grid => "grid".to_owned(),
-    });
-    for (name, value) in [
-        ("from", when.time_from.map(|time| time.to_string())),
-        ("to", when.time_to.map(|time| time.to_string())),
-        ("season_from", when.season_from.map(|day| day.to_string())),
-        ("season_to", when.season_to.map(|day| day.to_string())),
-        ("date_from", when.date_from.map(|day| day.to_string())),
-        ("date_to", when.date_to.map(|day| day.to_string())),
-        ("holidays", holidays),
-        ("source", source),
-        ("kwh_from", when.energy_from_wh.map(thousandths)),
-        ("kwh_to", when.energy_to_wh.map(thousandths)),
-        ("kw_from", when.power_from_w.map(thousandths)),
-        ("kw_to", when.power_to_w.map(thousandths)),
-        ("min_from", when.duration_from_s.map(minutes)),
-        ("min_to", when.duration_to_s.map(minutes)),
-    ] {
-        fields.extend(value.map(|value| (format!("{rule}{name}"), value)));
-    }
-}
-
-/// The same tariff in the one order that the form knows.
-fn normal(mut tariff: Tariff) -> Tariff {
-    for element in &mut tariff.elements {
-        let days = &mut element.restrictions.weekdays;
-        days.sort_unstable();
-        if days.len() == Weekday::ALL.len() {
-            days.clear();
-        }
-        element.components.sort_by_key(|component| component.kind);
-    }
-    tariff.extra.clear();
-    tariff
-}
-
 /// A day as it stands in JSON: `monday`.
 pub fn key(day: Weekday) -> String {
     day.name().to_lowercase()
@@ -228,11 +113,6 @@ pub fn key(day: Weekday) -> String {
 /// A day as it stands on a button: `Mo`.
 pub fn short(day: Weekday) -> &'static str {
     &day.name()[..2]
-}
-
-/// As short as it can be written.
-fn number(value: Decimal) -> String {
-    value.normalize().to_string()
 }
 
 /// What the form says; what is wrong with it is complained of beside its field.
@@ -491,158 +371,4 @@ fn field(pointer: &str, tariff: &Tariff, places: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn euro() -> Currency {
-        "EUR".parse().unwrap()
-    }
-
-    fn form(fields: &[(&str, &str)]) -> Form {
-        Form::filled(
-            fields
-                .iter()
-                .map(|(name, value)| (*name, (*value).to_owned())),
-        )
-    }
-
-    #[test]
-    fn what_the_form_can_say_comes_back_as_it_was() {
-        let json = r#"{"currency": "EUR", "prices_include_tax": true, "tax_rate": "19",
-            "min_price": {"total": "1.50"}, "elements": [
-            {"components": [{"kind": "energy", "price": "0.10"}, {"kind": "idle", "price": "6", "grace_minutes": 10}],
-             "restrictions": {"source": "solar", "season_from": "04-01", "season_to": "09-30", "holidays": "never",
-                              "energy_from_wh": 1500, "duration_to_s": 3600, "power_to_w": 22000}},
-            {"components": [{"kind": "energy", "price": "0.25"}, {"kind": "time", "price": "1.20"}],
-             "restrictions": {"weekdays": ["saturday", "sunday"], "time_from": "22:00", "time_to": "06:00"}},
-            {"components": [{"kind": "start", "price": "1"}, {"kind": "energy", "price": "0.4500"}]}]}"#;
-        let tariff = Tariff::parse(json).unwrap();
-        let mut form = fill(&tariff).unwrap();
-        assert_eq!(rules(&form, Sort::Window), ["w0"]);
-        assert_eq!(rules(&form, Sort::Special), ["s0"]);
-        assert_eq!(form.value("s0-kwh_from"), "1.5");
-        assert_eq!(read(&mut form, euro()), Some(tariff));
-        for beyond in [
-            // A block of energy, a rule after the one that always holds, an expired reservation.
-            r#"[{"components": [{"kind": "energy", "price": "0.1", "step_size": 1000}]}]"#,
-            r#"[{"components": [{"kind": "energy", "price": "0.1"}]},
-                {"components": [{"kind": "time", "price": "1"}], "restrictions": {"weekdays": ["monday"]}}]"#,
-            r#"[{"components": [{"kind": "reservation", "price": "1"}], "restrictions": {"reservation_expired": true}}]"#,
-            r#"[{"components": [{"kind": "energy", "price": "1"}], "restrictions": {"duration_from_s": 90}}]"#,
-        ] {
-            let tariff = format!(r#"{{"currency": "EUR", "elements": {beyond}}}"#);
-            assert_eq!(
-                fill(&Tariff::parse(&tariff).unwrap()).map(|_| ()),
-                None,
-                "{beyond}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_price_of_a_feed_is_one_too() {
-        let feed = r#"{"currency": "EUR", "elements": [{"components": [{"kind": "energy",
-            "price": {"feed": "day-ahead", "factor": "1.1", "surcharge": "0.12"}}]}]}"#;
-        let tariff = Tariff::parse(feed).unwrap();
-        let mut form = fill(&tariff).unwrap();
-        assert_eq!(read(&mut form, euro()), Some(tariff));
-    }
-
-    #[test]
-    fn every_wrong_field_is_named() {
-        for (fields, field, says) in [
-            (&[][..], "energy", "expected at least one price of anything"),
-            (
-                &[("energy", "cheap")][..],
-                "energy",
-                "“cheap” is not a price",
-            ),
-            (&[("energy", "-1")], "energy", "“-1” is not a price"),
-            (&[("energy", "0.1234567")], "energy", "is not a price"),
-            (
-                &[("energy", "1"), ("tax_rate", "190")],
-                "tax_rate",
-                "“190”: expected a number from 0 to 100",
-            ),
-            (
-                &[("energy", "1"), ("grace", "10")],
-                "idle",
-                "free minutes take a price",
-            ),
-            (
-                &[("energy", "1"), ("min_total", "2.505")],
-                "min_total",
-                "at most 2 decimals",
-            ),
-            (
-                &[("w0-row", "yes"), ("w0-from", "22:00")],
-                "w0-energy",
-                "at least one price in this rule",
-            ),
-            (
-                &[("w0-row", "yes"), ("w0-from", "25:00"), ("w0-energy", "1")],
-                "w0-from",
-                "“25:00” is not a time",
-            ),
-            (
-                &[
-                    ("w0-row", "yes"),
-                    ("w0-from", "22:00"),
-                    ("w0-to", "22:00"),
-                    ("w0-energy", "1"),
-                ],
-                "w0-to",
-                "expected another time",
-            ),
-            (
-                &[
-                    ("s0-row", "yes"),
-                    ("s0-season_from", "04-01"),
-                    ("s0-energy", "1"),
-                ],
-                "s0-season_to",
-                "expected a day too",
-            ),
-            (
-                &[("s0-row", "yes"), ("s0-source", "wind"), ("s0-energy", "1")],
-                "s0-source",
-                "“wind” is not one of",
-            ),
-            (
-                &[
-                    ("s0-row", "yes"),
-                    ("s0-kwh_from", "9"),
-                    ("s0-kwh_to", "3"),
-                    ("s0-energy", "1"),
-                ],
-                "s0-kwh_to",
-                "more than",
-            ),
-        ] {
-            let mut form = form(fields);
-            assert_eq!(read(&mut form, euro()), None, "{fields:?}");
-            let told = form
-                .complaint(field)
-                .unwrap_or_else(|| panic!("{:?}", form.complaints()));
-            assert!(told.contains(says), "{told}");
-        }
-    }
-
-    #[test]
-    fn rules_are_added_removed_and_ignored_while_blank() {
-        let mut form = form(&[("energy", "0.45")]);
-        assert!(add(&mut form, Sort::Window) && add(&mut form, Sort::Window));
-        form.set("w1-energy", "0.25");
-        form.set("w1-from", "7");
-        let tariff = read(&mut form, euro()).unwrap();
-        assert_eq!(tariff.elements.len(), 2);
-        let from = tariff.elements[0].restrictions.time_from.unwrap();
-        assert_eq!(from.to_string(), "07:00");
-        remove(&mut form, "w0");
-        assert_eq!(rules(&form, Sort::Window), ["w1"]);
-        assert!(
-            (0..MOST).any(|_| !add(&mut form, Sort::Window)),
-            "there is an end"
-        );
-    }
-}
+mod tests;

@@ -34,6 +34,8 @@ use crate::{
 const RECENT: i64 = 30;
 /// Days of a preview.
 const DAYS: i64 = 30;
+/// Sessions of a preview; a person waits for it.
+const MOST: u64 = 5_000;
 /// Changes that the page shows.
 const SHOWN: usize = 20;
 
@@ -105,6 +107,8 @@ struct Preview {
     sessions: String,
     held: u64,
     unpriced: u64,
+    /// Whether there are more than were tried.
+    is_cut: bool,
     before: Vec<(String, String)>,
     after: String,
     /// How much more it would be, if everything was priced in this currency.
@@ -171,7 +175,7 @@ pub async fn page(
             site_id: site,
             ..Walk::default()
         };
-        let summary = simulate::preview(&mut db, &content, walk, now).await?;
+        let summary = simulate::preview(&mut db, &content, walk, Some(MOST), now).await?;
         Some(Preview::of(&content, summary))
     } else {
         None
@@ -241,7 +245,7 @@ impl Receipt {
                 .and_then(|element| tariff.elements.get(element));
             let (from, to) = (Moment::new(line.from, zone), Moment::new(line.to, zone));
             Line {
-                what: words::line(line),
+                what: line.name(),
                 why: element.map_or_else(|| "bound of a session".to_owned(), words::when),
                 times: if from.day == to.day {
                     format!("{} – {}", from.clock, to.clock)
@@ -249,7 +253,7 @@ impl Receipt {
                     format!("{} {} – {} {}", from.day, from.clock, to.day, to.clock)
                 },
                 quantity: line.quantity.normalize().to_string(),
-                unit: words::unit(line),
+                unit: line.kind.unit(),
                 unit_price: week::decimals(line.unit_price),
                 tax_rate: line.tax_rate.normalize().to_string(),
                 net: money(line.net),
@@ -283,6 +287,7 @@ impl Preview {
             sessions: number::count(i64::try_from(summary.sessions).unwrap_or(i64::MAX)),
             held: summary.held,
             unpriced: summary.unpriced,
+            is_cut: summary.is_cut,
             before: summary
                 .before
                 .iter()
