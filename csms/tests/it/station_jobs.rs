@@ -332,3 +332,202 @@ async fn a_vendors_message_that_nobody_knows_is_neither_accepted_nor_an_error() 
     }
     assert_eq!(security_events(&server).await.len(), 4);
 }
+
+/// The answers of TC_045_1, TC_079, TC_080 and TC_081 to the command itself.
+#[tokio::test]
+async fn the_answer_to_its_command_is_a_jobs_first_word() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let get = json!({ "location": "http://127.0.0.1/logs" });
+    let id = ask(&server, Kind::Log, "GetDiagnostics", get).await;
+    let name = json!({ "fileName": "../diag.zip" });
+    obey(&mut station, "GetDiagnostics", name).await;
+    let named = eventually("the file's name", async || {
+        let (job, _) = job(&server, Kind::Log, id).await;
+        job.file_name.is_some().then_some(job)
+    });
+    let named = named.await;
+    assert_eq!(named.file_name.as_deref(), Some("../diag.zip"));
+    assert_eq!((named.state.as_str(), named.ended_at), ("Accepted", None));
+
+    let update = json!({ "firmware": { "location": "http://127.0.0.1/fw", "retrieveDateTime": "2026-11-26T12:00:00Z",
+                                       "signingCertificate": "pem", "signature": "c2ln" } });
+    for refusal in ["Rejected", "InvalidCertificate", "RevokedCertificate"] {
+        let action = "SignedUpdateFirmware";
+        let id = ask(&server, Kind::Firmware, action, update.clone()).await;
+        obey(&mut station, action, json!({ "status": refusal })).await;
+        let ended = eventually(refusal, async || {
+            let (job, _) = job(&server, Kind::Firmware, id).await;
+            job.ended_at.is_some().then_some(job)
+        });
+        let ended = ended.await;
+        assert_eq!(
+            (ended.state.as_str(), ended.succeeded),
+            (refusal, Some(false))
+        );
+    }
+
+    // A second log takes the place of the first.
+    let log = json!({ "logType": "DiagnosticsLog", "log": { "remoteLocation": "http://127.0.0.1/logs" } });
+    let first = ask(&server, Kind::Log, "GetLog", log.clone()).await;
+    obey(
+        &mut station,
+        "GetLog",
+        json!({ "status": "Accepted", "filename": "a" }),
+    )
+    .await;
+    let second = ask(&server, Kind::Log, "GetLog", log).await;
+    obey(
+        &mut station,
+        "GetLog",
+        json!({ "status": "AcceptedCanceled", "filename": "b" }),
+    )
+    .await;
+    let replaced = eventually("the first replaced", async || {
+        let (job, _) = job(&server, Kind::Log, first).await;
+        job.ended_at.is_some().then_some(job)
+    });
+    assert_eq!(replaced.await.state, "Replaced");
+    let (second, _) = job(&server, Kind::Log, second).await;
+    assert_eq!(
+        (second.state.as_str(), second.ended_at),
+        ("AcceptedCanceled", None)
+    );
+}
+
+/// What `CP1` is known to have: use, algorithm and serial number, and whether its PEM is known.
+async fn certificates(server: &Server) -> Vec<(String, String, String, bool)> {
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let station = store::stations_read::get(&mut db, "CP1").await.unwrap();
+    let station = station.unwrap().id;
+    let found = store::installed_certificates::list(&mut db, station);
+    let line = |one: store::installed_certificates::Installed| {
+        let known = one.pem.is_some();
+        (
+            one.certificate_use,
+            one.hash.algorithm,
+            one.hash.serial_number,
+            known,
+        )
+    };
+    found.await.unwrap().into_iter().map(line).collect()
+}
+
+async fn order(server: &Server, action: &str, payload: &Value) {
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
+        .await
+        .unwrap();
+    let payload = payload.to_string();
+    let command = NewCommand {
+        station_id: found[0].as_ref().unwrap().id,
+        site_id: None,
+        action,
+        payload: &payload,
+        raw: false,
+        actor_kind: "cli",
+        actor_id: None,
+        expires_at: noon() + TimeDelta::minutes(5),
+        rerun_of: None,
+        task_id: None,
+    };
+    store::commands::queue(&mut db, &command, noon())
+        .await
+        .unwrap();
+}
+
+/// TC_075_1, TC_075_2, TC_076 and TC_078, as far as what is kept of them.
+#[tokio::test]
+async fn what_a_station_installs_lists_and_deletes_is_known() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let name = certs::Name {
+        common: "Root",
+        organisation: "Acme",
+    };
+    let root = certs::Authority::create(name, 30, noon()).unwrap();
+    let serial = certs::Facts::of_pem(&root.certificate).unwrap().serial;
+    let root_use = "CentralSystemRootCertificate";
+    let install = json!({ "certificateType": root_use, "certificate": root.certificate });
+    order(&server, "InstallCertificate", &install).await;
+    obey(
+        &mut station,
+        "InstallCertificate",
+        json!({ "status": "Rejected" }),
+    )
+    .await;
+    order(&server, "InstallCertificate", &install).await;
+    obey(
+        &mut station,
+        "InstallCertificate",
+        json!({ "status": "Accepted" }),
+    )
+    .await;
+    let known = async |expected: &[(&str, &str, bool)]| {
+        eventually("what is known", async || {
+            let found = certificates(&server).await;
+            let found: Vec<_> = found
+                .iter()
+                .map(|(_, algorithm, serial, known)| {
+                    let serial = serial.trim_start_matches('0');
+                    (algorithm.as_str(), serial, *known)
+                })
+                .collect();
+            (found == expected).then_some(())
+        })
+        .await;
+    };
+    let serial = serial.trim_start_matches('0');
+    known(&[("SHA256", serial, true)]).await;
+    for algorithm in ["SHA384", "SHA512"] {
+        let hash = json!({ "hashAlgorithm": algorithm, "issuerNameHash": "AA", "issuerKeyHash": "BB",
+                           "serialNumber": format!("00{serial}") });
+        order(
+            &server,
+            "GetInstalledCertificateIds",
+            &json!({ "certificateType": root_use }),
+        )
+        .await;
+        let list = json!({ "status": "Accepted", "certificateHashData": [hash] });
+        obey(&mut station, "GetInstalledCertificateIds", list).await;
+        known(&[(algorithm, serial, true)]).await;
+        let delete = json!({ "certificateHashData": hash });
+        order(&server, "DeleteCertificate", &delete).await;
+        obey(
+            &mut station,
+            "DeleteCertificate",
+            json!({ "status": "Failed" }),
+        )
+        .await;
+        order(&server, "DeleteCertificate", &delete).await;
+        obey(
+            &mut station,
+            "DeleteCertificate",
+            json!({ "status": "Accepted" }),
+        )
+        .await;
+        known(&[]).await;
+        order(&server, "InstallCertificate", &install).await;
+        obey(
+            &mut station,
+            "InstallCertificate",
+            json!({ "status": "Accepted" }),
+        )
+        .await;
+        known(&[("SHA256", serial, true)]).await;
+    }
+    order(
+        &server,
+        "GetInstalledCertificateIds",
+        &json!({ "certificateType": root_use }),
+    )
+    .await;
+    obey(
+        &mut station,
+        "GetInstalledCertificateIds",
+        json!({ "status": "NotFound" }),
+    )
+    .await;
+    known(&[]).await;
+}

@@ -194,7 +194,7 @@ pub(crate) async fn post_firmware(
     answered(&app, &viewer, job, patience).await
 }
 
-/// Asks for a log (202), and with `?wait=N` waits for the station's answer (200).
+/// Asks for a log (202), diagnostics unless it says otherwise, and with `?wait=N` waits for the station's answer (200).
 pub(crate) async fn post_log(
     State(app): State<AppState>,
     viewer: Viewer,

@@ -95,6 +95,8 @@ async fn invoice(portal: &Portal) {
 fn fitting(route: &Route) -> serde_json::Value {
     if route.path.ends_with("/commands") {
         json!({"action": "Reset", "payload": {"type": "Soft"}})
+    } else if route.path.ends_with("/firmware-jobs") {
+        json!({"location": "https://files.example/fw.bin"})
     } else {
         json!({})
     }
