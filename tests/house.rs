@@ -253,6 +253,36 @@ fn every_setting_is_documented_and_every_documented_one_is_read() {
     );
 }
 
+/// Every row of the list of quirks names tests that there are, by the number of the row.
+#[test]
+fn every_quirk_has_its_tests() {
+    let text = read(Path::new("docs/ocpp-quirks.md"));
+    let code: String = sources().iter().map(|file| read(file)).collect();
+    let mut rows = 0;
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let Ok(number) = cells[0].trim_start_matches("| ").parse::<u32>() else {
+            continue;
+        };
+        rows += 1;
+        assert_eq!(number, rows, "the rows are in order");
+        let shown = cells.last().expect("a cell").split('`');
+        let tests: Vec<&str> = shown.filter(|name| name.starts_with("quirk_")).collect();
+        assert!(!tests.is_empty(), "row {number} names no test");
+        for test in tests {
+            assert!(
+                test.contains(&format!("{number:02}_")),
+                "row {number}: {test}"
+            );
+            assert!(
+                code.contains(&format!("fn {test}(")),
+                "row {number}: no test {test}"
+            );
+        }
+    }
+    assert_eq!(rows, 58);
+}
+
 #[test]
 fn files_say_what_they_are() {
     let silent: Vec<_> = sources()

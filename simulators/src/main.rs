@@ -41,6 +41,9 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --fault drop=0.01,delay=200ms,duplicate=0.05
   evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001 --quirks comma-decimals,repeated-start
   evsim repl  --url ws://127.0.0.1:9000/ocpp --id CP001
+  evsim serve --url ws://127.0.0.1:9000/ocpp --id CP001
+  evsim analyze out.jsonl --split-by connector
+  evsim replay out.jsonl --url ws://127.0.0.1:9000/ocpp --id CP002
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
   evsim test  simulators/scenarios/16/core/*.toml --url ws://127.0.0.1:9000/ocpp --api http://127.0.0.1:8080 --key KEY
   evsim floor --listen 127.0.0.1:9010

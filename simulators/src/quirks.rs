@@ -3,6 +3,7 @@
 
 mod changes;
 mod hearing;
+mod samples;
 mod table;
 #[cfg(test)]
 mod tests;

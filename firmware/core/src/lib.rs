@@ -29,6 +29,7 @@ mod security;
 mod settings;
 mod smart;
 mod time;
+mod timers;
 mod wire;
 mod work;
 

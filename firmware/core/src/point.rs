@@ -16,7 +16,7 @@ use crate::{
     ocpp::{
         firmware::{FirmwareStatus, UploadStatus},
         frame::{self, Frame},
-        msg16::{self, Context, Reason, Registration},
+        msg16::{self, Reason, Registration},
         security::SecurityEvent,
     },
     outbox::{Outbox, Request},
@@ -29,7 +29,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+pub(crate) enum Link {
     /// Down; connect at this time.
     Down(Millis),
     Connecting,
@@ -42,15 +42,15 @@ enum Link {
 pub(crate) struct InFlight {
     pub(crate) seq: u64,
     pub(crate) id: String,
-    deadline: Millis,
+    pub(crate) deadline: Millis,
 }
 
 /// Unanswered messages in a row after which the link counts as dead, though the socket seems open.
-const DEAD_AFTER: u32 = 2;
+pub(crate) const DEAD_AFTER: u32 = 2;
 /// A soft reset waits this long for its StopTransactions to be answered.
-const SOFT_RESET_MS: u64 = 30_000;
+pub(crate) const SOFT_RESET_MS: u64 = 30_000;
 /// BootNotification interval where the server gives none, ms.
-const BOOT_RETRY_MS: u64 = 60_000;
+pub(crate) const BOOT_RETRY_MS: u64 = 60_000;
 
 /// A charge point. See the crate's documentation for how to drive it.
 #[derive(Clone, Debug)]
@@ -91,10 +91,10 @@ pub struct ChargePoint {
     pub(crate) reconnect: bool,
     /// The security profile before a change that has not proved itself, and failed connections since.
     pub(crate) profile_before: Option<(u8, u32)>,
-    link: Link,
+    pub(crate) link: Link,
     failed_connects: u32,
-    unanswered: u32,
-    aligned_due: Option<Utc>,
+    pub(crate) unanswered: u32,
+    pub(crate) aligned_due: Option<Utc>,
     rng: Rng,
     pub(crate) boots: u32,
     next_message: u32,
@@ -292,7 +292,7 @@ impl ChargePoint {
     }
 
     /// The server may not have heard a connector's status.
-    fn untold(&mut self, connector: u32) {
+    pub(crate) fn untold(&mut self, connector: u32) {
         self.with(connector, |c| c.reported = None);
         if connector == 0 {
             self.station_reported = None;
@@ -393,109 +393,6 @@ impl ChargePoint {
         Some(in_flight.seq)
     }
 
-    fn timers(&mut self, now: Millis, out: &mut Outputs) {
-        if let Link::Down(at) = self.link
-            && at <= now
-        {
-            self.link = Link::Connecting;
-            out.todo.push(Output::Connect);
-        }
-        if self.in_flight.as_ref().is_some_and(|f| f.deadline <= now) {
-            self.no_answer(now, out);
-        }
-        if self.link == Link::Up && self.boot_due.is_some_and(|at| at <= now) {
-            self.boot_due = None;
-            if !self.outbox.any(|r| matches!(r, Request::Boot)) {
-                self.outbox.push_front(Request::Boot);
-            }
-        }
-        if self.online() && self.heartbeat_due.is_some_and(|at| at <= now) {
-            self.heartbeat_due = Some(self.next_heartbeat(now));
-            if !self.outbox.any(|r| matches!(r, Request::Heartbeat)) {
-                self.outbox.push(Request::Heartbeat, false);
-            }
-        }
-        self.sample(now);
-        for connector in &mut self.connectors {
-            if connector
-                .right
-                .as_ref()
-                .is_some_and(|right| right.until <= now)
-            {
-                connector.right = None;
-            }
-        }
-    }
-
-    pub(crate) fn next_heartbeat(&self, now: Millis) -> Millis {
-        now.after(self.config.number(Key::HeartbeatInterval).max(1) * 1000)
-    }
-
-    fn no_answer(&mut self, now: Millis, out: &mut Outputs) {
-        let Some(in_flight) = self.in_flight.take() else {
-            return;
-        };
-        self.unanswered += 1;
-        let Some(entry) = self.outbox.get_mut(in_flight.seq) else {
-            return;
-        };
-        out.event(Event::Unanswered(entry.request.action()));
-        let again = entry.request.kept() && !entry.request.durable() && entry.attempts < 2;
-        if again {
-            entry.attempts += 1;
-            entry.not_before = now.after(BOOT_RETRY_MS);
-        } else if !entry.request.durable()
-            && let Some(entry) = self.outbox.remove(in_flight.seq)
-        {
-            match entry.request {
-                Request::Boot => self.boot_due = Some(now.after(BOOT_RETRY_MS)),
-                Request::Authorize {
-                    connector,
-                    tag,
-                    purpose,
-                } => {
-                    self.authorize_offline(connector, &tag, purpose, now, out);
-                }
-                Request::Status { connector, .. } => self.untold(connector),
-                _ => {}
-            }
-        }
-        if self.unanswered >= DEAD_AFTER {
-            self.unanswered = 0;
-            self.link = Link::Closing;
-            out.todo.push(Output::Disconnect);
-        }
-    }
-
-    fn sample(&mut self, now: Millis) {
-        let interval = self.config.number(Key::MeterValueSampleInterval) * 1000;
-        for index in 0..self.connectors.len() {
-            let Some(transaction) = &mut self.connectors[index].transaction else {
-                continue;
-            };
-            if transaction.next_sample.is_some_and(|at| at <= now) {
-                transaction.next_sample = (interval > 0).then(|| now.after(interval));
-                self.keep_sample(index, Context::Periodic, now);
-                self.meter(index, Context::Periodic, now, false);
-            }
-        }
-        let aligned = (self.config.number(Key::ClockAlignedDataInterval) * 1000).cast_signed();
-        let utc = self.clock.utc(now);
-        if aligned == 0 {
-            self.aligned_due = None;
-        } else if self.aligned_due.is_none_or(|at| at <= utc) {
-            let due = self
-                .aligned_due
-                .replace(Utc((utc.0.div_euclid(aligned) + 1) * aligned));
-            if due.is_some() {
-                for index in 0..self.connectors.len() {
-                    self.keep_sample(index, Context::Clock, now);
-                    self.meter(index, Context::Clock, now, false);
-                }
-            }
-        }
-    }
-
     fn send_next(&mut self, now: Millis, out: &mut Outputs) {
         if self.link != Link::Up || self.in_flight.is_some() {
             return;
@@ -531,33 +428,6 @@ impl ChargePoint {
             out.todo.push(Output::Persist);
             out.todo.push(Output::Reboot(kind));
         }
-    }
-
-    fn next_wakeup(&self, now: Millis) -> Option<Millis> {
-        let mut times: Vec<Millis> = Vec::new();
-        match self.link {
-            Link::Down(at) => times.push(at),
-            Link::Connecting | Link::Closing => {}
-            Link::Up => {
-                times.extend(self.boot_due);
-                times.extend(self.heartbeat_due.filter(|_| self.accepted()));
-                times.extend(self.outbox.next_attempt(now));
-            }
-        }
-        times.extend(self.in_flight.as_ref().map(|f| f.deadline));
-        times.extend(self.reset.map(|(_, at)| at.after(SOFT_RESET_MS)));
-        times.extend(self.aligned_due.map(|due| self.when(due, now)));
-        times.extend(self.next_expiry(now));
-        times.extend(self.next_turn(now));
-        times.extend(self.next_update(now));
-        times.extend(self.next_upload());
-        let unsettled = self.config.number(Key::MinimumStatusDuration) * 1000;
-        for connector in &self.connectors {
-            times.extend(connector.unsettled.map(|(_, since)| since.after(unsettled)));
-            times.extend(connector.right.as_ref().map(|r| r.until));
-            times.extend(connector.transaction.as_ref().and_then(|t| t.next_sample));
-        }
-        times.into_iter().min()
     }
 }
 

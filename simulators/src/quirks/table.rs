@@ -1,6 +1,6 @@
 //! The table of quirks.
 
-use super::{Change, Handshake, Quirk, changes as c, hearing as h};
+use super::{Change, Handshake, Quirk, changes as c, hearing as h, samples as s};
 
 macro_rules! table {
     ($($name:literal $row:literal $about:literal = $change:expr;)*) => {
@@ -44,28 +44,28 @@ table! {
     "stop-tx-zero" 23 "stops transaction 0" = Payload(c::stop_tx_zero);
     "stop-tx-minus-one" 23 "stops transaction -1" = Payload(c::stop_tx_minus_one);
     "stop-before-start" 23 "stops a session that nobody knows before it starts one" = Beside(c::stop_before_start);
-    "no-tx-id-in-metervalues" 24 "names no transaction in MeterValues" = Payload(c::no_tx_id);
-    "zero-tx-id-in-metervalues" 24 "names transaction 0 in MeterValues" = Payload(c::zero_tx_id);
+    "no-tx-id-in-metervalues" 24 "names no transaction in MeterValues" = Payload(s::no_tx_id);
+    "zero-tx-id-in-metervalues" 24 "names transaction 0 in MeterValues" = Payload(s::zero_tx_id);
     "meter-after-stop" 25 "sends the last MeterValues after the stop" = Beside(c::meter_after_stop);
     "stop-without-tag" 26 "stops without an idTag" = Payload(c::stop_without_tag);
     "stop-foreign-tag" 26 "stops with a tag that nobody knows" = Payload(c::stop_foreign_tag);
     "repeated-stop" 27 "repeats a stop under a new message id" = Beside(c::repeated_stop);
-    "meter-rollover" 28 "its register starts from 0 within the session" = Payload(c::meter_rollover);
-    "meter-reset" 28 "its register starts from 0 after the start" = Payload(c::meter_reset);
-    "meter-start-zero" 28 "starts at 0 and stops at the register of its life" = Payload(c::meter_start_zero);
-    "no-begin-sample" 29 "has no sample of the transaction's begin" = Payload(c::no_begin_sample);
-    "wh-as-kwh-string" 30 "sends energy in kWh with three decimals" = Payload(c::wh_as_kwh_string);
-    "kwh-unlabelled" 30 "sends energy in kWh without saying so" = Payload(c::kwh_unlabelled);
-    "apparent-units" 30 "labels energy VAh" = Payload(c::apparent_units);
-    "empty-units" 30 "leaves units empty" = Payload(c::empty_units);
-    "comma-decimals" 31 "writes decimals with a comma" = Payload(c::comma_decimals);
-    "numeric-values" 31 "sends values as numbers" = Payload(c::numeric_values);
-    "nan-values" 31 "sends nan for what it does not measure" = Payload(c::nan_values);
-    "empty-meter-values" 32 "sends MeterValues without samples" = Payload(c::empty_meter_values);
-    "no-meter-timestamps" 33 "sends meter values without a time" = Payload(c::no_meter_timestamps);
-    "phase-l1-n" 34 "puts phase L1-N on a current" = Payload(c::phase_l1_n);
-    "per-phase-only" 34 "sends only phases, no sums" = Payload(c::per_phase_only);
-    "clock-and-periodic" 35 "sends each sample as Sample.Clock too" = Payload(c::clock_and_periodic);
+    "meter-rollover" 28 "its register starts from 0 within the session" = Payload(s::meter_rollover);
+    "meter-reset" 28 "its register starts from 0 after the start" = Payload(s::meter_reset);
+    "meter-start-zero" 28 "starts at 0 and stops at the register of its life" = Payload(s::meter_start_zero);
+    "no-begin-sample" 29 "has no sample of the transaction's begin" = Payload(s::no_begin_sample);
+    "wh-as-kwh-string" 30 "sends energy in kWh with three decimals" = Payload(s::wh_as_kwh_string);
+    "kwh-unlabelled" 30 "sends energy in kWh without saying so" = Payload(s::kwh_unlabelled);
+    "apparent-units" 30 "labels energy VAh" = Payload(s::apparent_units);
+    "empty-units" 30 "leaves units empty" = Payload(s::empty_units);
+    "comma-decimals" 31 "writes decimals with a comma" = Payload(s::comma_decimals);
+    "numeric-values" 31 "sends values as numbers" = Payload(s::numeric_values);
+    "nan-values" 31 "sends nan for what it does not measure" = Payload(s::nan_values);
+    "empty-meter-values" 32 "sends MeterValues without samples" = Payload(s::empty_meter_values);
+    "no-meter-timestamps" 33 "sends meter values without a time" = Payload(s::no_meter_timestamps);
+    "phase-l1-n" 34 "puts phase L1-N on a current" = Payload(s::phase_l1_n);
+    "per-phase-only" 34 "sends only phases, no sums" = Payload(s::per_phase_only);
+    "clock-and-periodic" 35 "sends each sample as Sample.Clock too" = Payload(s::clock_and_periodic);
     "long-serial" 36 "has a serial number of 33 characters" = Payload(c::long_serial);
     "tag-garbage" 36 "sends tags with unprintable characters behind" = Payload(c::tag_garbage);
     "own-error-code" 37 "has an errorCode of its own" = Payload(c::own_error_code);

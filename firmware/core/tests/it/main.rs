@@ -8,6 +8,7 @@ mod differential;
 mod files;
 mod link;
 mod local_list;
+mod nonsense;
 mod reservation;
 mod security;
 mod smart;
