@@ -149,7 +149,7 @@ async fn decide(call: &Call) -> Result<Decided, Refusal> {
         "SignedFirmwareStatusNotification" => security::signed_firmware_status(call),
         "LogStatusNotification" => security::log_status(call),
         "SecurityEventNotification" => security::security_event(call),
-        "SignCertificate" => certificate::sign_certificate(call).await,
+        "SignCertificate" => Box::pin(certificate::sign_certificate(call)).await,
         action => Err(unserved(action).into()),
     }
 }

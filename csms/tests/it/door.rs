@@ -134,7 +134,7 @@ async fn frames_that_are_none_are_answered_by_the_rules_and_logged() {
     station.send("").await;
     station.send(r#"[2,"a","Frobnicate",{}]"#).await;
     assert_eq!(station.receive().await[2], "NotImplemented");
-    station.send(r#"[2,"b","SignCertificate",{}]"#).await;
+    station.send(r#"[2,"b","Reset",{}]"#).await;
     assert_eq!(station.receive().await[2], "NotSupported");
     station
         .send(r#"[2,"c","Authorize",{"idTag":"A","idTag":"B"}]"#)
