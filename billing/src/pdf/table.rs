@@ -26,7 +26,7 @@ pub(super) fn sessions(sheet: &mut Sheet, paper: &Paper) {
     head(sheet, paper);
     for (session, lines) in &paper.sessions {
         let notes = notes(session, sheet);
-        let height = notes.iter().fold(ROW - RULE, |sum, _| sum + NOTE);
+        let height = notes.iter().fold(ROW + 0.5 - RULE, |sum, _| sum + NOTE);
         let height = lines.iter().fold(height, |sum, _| sum + ROW);
         // A session is kept together, unless it is longer than a page.
         if !sheet.has_room(height.min(500.0)) {
@@ -40,7 +40,7 @@ pub(super) fn sessions(sheet: &mut Sheet, paper: &Paper) {
         }
         sheet.y += 1.5;
         for line in lines {
-            if !sheet.has_room(ROW) {
+            if !sheet.has_room(ROW - RULE) {
                 sheet.next_page();
                 head(sheet, paper);
             }

@@ -311,3 +311,18 @@ fn what_people_are_called_is_printed_whole() {
     }
     assert!(!text.contains('…'), "{text}");
 }
+
+/// However many there are: a page goes on with a session, never in the middle of one.
+#[test]
+fn a_session_is_kept_together() {
+    let file = pdf::render(&statement(60)).unwrap();
+    let text = text(&file);
+    let mut pages = 0;
+    for page in text.split('\u{c}').filter(|page| page.contains("Quantity")) {
+        let (_, below) = page.split_once("Amount EUR").unwrap();
+        let first = below.lines().find(|line| !line.trim().is_empty());
+        assert!(first.unwrap().contains(" / 1 "), "{page}");
+        pages += 1;
+    }
+    assert!(pages > 5, "{pages} pages");
+}
