@@ -254,3 +254,41 @@ pub(crate) async fn ask_list_version(
     )
     .await
 }
+
+/// Asks a station what its profiles come to.
+pub(crate) async fn ask_composite(
+    db: &mut Scoped<'_>,
+    viewer: &Viewer,
+    station: &Station,
+    (connector, seconds, unit): (i32, i64, &str),
+    now: DateTime<Utc>,
+) -> Result<Uuid> {
+    let payload = json!({"connectorId": connector, "duration": seconds, "chargingRateUnit": unit});
+    let what = ("GetCompositeSchedule", &payload);
+    send(
+        db,
+        viewer,
+        (station.id, station.site_id),
+        what,
+        (now, now + EXPIRES),
+    )
+    .await
+}
+
+/// Sends a command that a form put together.
+pub(crate) async fn send_now(
+    db: &mut Scoped<'_>,
+    viewer: &Viewer,
+    station: &Station,
+    what: (&str, &Value),
+    now: DateTime<Utc>,
+) -> Result<Uuid> {
+    send(
+        db,
+        viewer,
+        (station.id, station.site_id),
+        what,
+        (now, now + EXPIRES),
+    )
+    .await
+}

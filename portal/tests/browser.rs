@@ -9,6 +9,8 @@ mod charge;
 mod chromium;
 #[path = "browser/invoices.rs"]
 mod invoices;
+#[path = "browser/kept.rs"]
+mod kept;
 #[path = "browser/keys.rs"]
 mod keys;
 #[path = "browser/live.rs"]

@@ -64,6 +64,12 @@ pub const NAVIGATION: [(&str, &[Item]); 4] = [
             staff("/messages", "Messages", icon::LIST),
             item("/firmware", "Firmware", icon::ARCHIVE, Access::Read),
             item("/tasks", "Tasks", icon::LIST, Access::Read),
+            item(
+                "/configuration-templates",
+                "Templates",
+                icon::LIST,
+                Access::ReadAll,
+            ),
         ],
     ),
     (

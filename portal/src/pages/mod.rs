@@ -6,6 +6,7 @@ pub mod asked;
 pub mod billing_events;
 pub mod command_form;
 pub mod command_rows;
+pub mod configuration_templates;
 pub mod customers;
 pub mod driver_groups;
 pub mod firmware;
@@ -55,6 +56,7 @@ pub fn routes() -> Vec<Route> {
         tasks::routes(),
         tariffs::routes(),
         money(),
+        configuration(),
         reports(),
         customers(),
         driver_groups(),
@@ -113,6 +115,33 @@ fn main() -> Vec<Route> {
         Route::post("/theme", Access::Public, theme::choose),
         Route::get("/assets/{name}", Access::Public, assets::serve),
         Route::get("/favicon.ico", Access::Public, assets::favicon),
+    ]
+}
+
+fn configuration() -> Vec<Route> {
+    use configuration_templates as templates;
+    vec![
+        Route::get("/configuration-templates", Access::ReadAll, templates::list),
+        Route::post(
+            "/configuration-templates",
+            Access::ControlAll,
+            templates::create,
+        ),
+        Route::get(
+            "/configuration-templates/{id}",
+            Access::ReadAll,
+            templates::page,
+        ),
+        Route::post(
+            "/configuration-templates/{id}",
+            Access::ControlAll,
+            templates::change,
+        ),
+        Route::post(
+            "/configuration-templates/{id}/delete",
+            Access::ControlAll,
+            templates::delete,
+        ),
     ]
 }
 

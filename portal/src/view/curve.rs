@@ -116,18 +116,18 @@ fn merge(span: &[Point]) -> Option<Point> {
 }
 
 /// The drawing area: a margin for the words left, right and below.
-const LEFT: i64 = 46;
-const RIGHT: i64 = 914;
+pub(super) const LEFT: i64 = 46;
+pub(super) const RIGHT: i64 = 914;
 const TOP: i64 = 12;
-const BOTTOM: i64 = 248;
+pub(super) const BOTTOM: i64 = 248;
 
 /// A number's place between 0 and `top`, in tenths of a pixel from above.
-fn height(value: i64, top: i64) -> i64 {
+pub(super) fn height(value: i64, top: i64) -> i64 {
     BOTTOM * 10 - value.clamp(0, top) * (BOTTOM - TOP) * 10 / top.max(1)
 }
 
 /// The smallest of 1, 2, 5, 10, 20, … thousands whose five lines hold `value`: the distance of the grid's lines.
-fn step(value: i64) -> i64 {
+pub(super) fn step(value: i64) -> i64 {
     let mut magnitude = 100;
     loop {
         for factor in [1, 2, 5] {
@@ -153,7 +153,7 @@ pub struct Drawing {
 }
 
 /// Tenths as a decimal number.
-fn tenths(value: i64) -> String {
+pub(super) fn tenths(value: i64) -> String {
     format!("{}.{}", value / 10, value % 10)
 }
 
@@ -221,7 +221,7 @@ impl Drawing {
 }
 
 /// Thousandths for an axis: no decimals but where they are needed.
-fn axis(thousandths: i64) -> String {
+pub(super) fn axis(thousandths: i64) -> String {
     if thousandths % 1000 == 0 {
         (thousandths / 1000).to_string()
     } else {

@@ -6,6 +6,7 @@ pub mod icon;
 pub mod json;
 pub mod number;
 pub mod state;
+pub mod steps;
 pub mod tariff;
 pub mod time;
 pub mod week;

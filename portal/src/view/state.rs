@@ -128,6 +128,34 @@ impl Chip {
         }
     }
 
+    /// How a configuration key stands to what it should be; nothing where nobody says.
+    pub fn standing(standing: store::configuration::drift::Standing) -> Option<Self> {
+        use store::configuration::drift::Standing;
+        Some(match standing {
+            Standing::Free => return None,
+            Standing::Same => Chip::new("available", icon::CHECK, "As it should be"),
+            Standing::Differs => Chip::new("suspended", icon::TRIANGLE, "Differs"),
+            Standing::Awaited => Chip::new("preparing", icon::CLOCK, "Set, not seen yet"),
+            Standing::Fixed => Chip::new("unavailable", icon::SLASH, "Differs, read only"),
+            Standing::Unknown => Chip::new("unavailable", icon::QUESTION, "Unknown to it"),
+            Standing::Unread => Chip::new("unavailable", icon::QUESTION, "Never read"),
+        })
+    }
+
+    /// The state of a reservation.
+    pub fn reservation(status: &str) -> Self {
+        match status {
+            "requested" => Chip::new("preparing", icon::CLOCK, "Asked for"),
+            "accepted" => Chip::new("reserved", icon::CLOCK, "Reserved"),
+            "used" => Chip::new("charging", icon::BOLT, "Used"),
+            "expired" => Chip::new("finishing", icon::CLOCK, "Expired"),
+            "cancelled" => Chip::new("unavailable", icon::SLASH, "Cancelled"),
+            "replaced" => Chip::new("unavailable", icon::SLASH, "Replaced"),
+            "refused" => Chip::new("suspended", icon::SLASH, "Refused"),
+            _ => Chip::new("offline", icon::QUESTION, "Unknown"),
+        }
+    }
+
     /// The state of a session.
     pub fn session(state: store::sessions::State) -> Self {
         match state {

@@ -30,6 +30,7 @@ mod settings;
 mod sign_in;
 mod station;
 mod station_jobs;
+mod station_kept;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;

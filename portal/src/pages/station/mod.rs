@@ -1,12 +1,17 @@
 //! `/stations/{identity}`: one station. Who it is and whether it is there stands above every tab; what one can look at
 //! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
 
+pub mod charging;
+mod charging_form;
 pub mod commands;
+pub mod configuration;
 pub mod firmware;
 pub mod head;
 pub mod history;
+pub mod local_list;
 pub mod messages;
 pub mod overview;
+pub mod reservations;
 pub mod security;
 pub mod sessions;
 
@@ -56,6 +61,20 @@ pub const TABS: &[Tab] = &[
         firmware::routes,
     ),
     tab("security", "Security", staff, security::routes),
+    tab(
+        "configuration",
+        "Configuration",
+        everybody,
+        configuration::routes,
+    ),
+    tab(
+        "charging-profiles",
+        "Charging profiles",
+        everybody,
+        charging::routes,
+    ),
+    tab("local-list", "Local list", staff, local_list::routes),
+    tab("reservations", "Reservations", staff, reservations::routes),
     tab("history", "History", staff, history::routes),
 ];
 
@@ -95,6 +114,43 @@ pub(crate) async fn parts(
         _ => Vec::new(),
     });
     Ok(parts)
+}
+
+/// Where a tab of a station is.
+fn path(identity: &str, slug: &str) -> String {
+    let identity =
+        askama::filters::urlencode_strict(identity).expect("percent-encoding cannot fail");
+    format!("/stations/{identity}/{slug}")
+}
+
+/// The numbers of a station's connectors, and 0; of one that told of none yet, 0 and 1.
+fn connectors(station: &Station) -> Vec<i32> {
+    let mut numbers: Vec<i32> = station.connectors.iter().map(|told| told.evse).collect();
+    numbers.push(0);
+    if numbers.iter().all(|number| *number == 0) {
+        numbers.push(1);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// A connector in words.
+fn place(connector: i32) -> String {
+    match connector {
+        0 => "The charge point as a whole".to_owned(),
+        number => format!("Connector {number}"),
+    }
+}
+
+/// The connectors of a station as a form offers them, the station as a whole last.
+fn places(station: &Station) -> Vec<(String, String)> {
+    let mut numbers = connectors(station);
+    numbers.rotate_left(1);
+    numbers
+        .into_iter()
+        .map(|number| (number.to_string(), place(number)))
+        .collect()
 }
 
 /// It is not there, or not this reader's: the answer is the same.
