@@ -224,6 +224,9 @@ async fn a_list_is_kept_from_here_and_shows_what_is_to_be_sent() {
     )
     .await;
     assert_eq!(page.matches("to be added").count(), 2, "{page}");
+    let of_site = "subscribed=yes&rule=site&chosen=TAG1&with_site=yes&site_tokens=TAG2";
+    let page = done(&who, path, of_site, path).await;
+    assert_eq!(page.matches("to be added").count(), 1, "{page}");
     done(&who, &format!("{path}/push"), "full=yes", path).await;
     done(&who, &format!("{path}/version"), "", path).await;
     assert_eq!(rig.command().await.0, "GetLocalListVersion");

@@ -6,6 +6,7 @@ use serde_json::json;
 use store::{
     Scoped, audit,
     local_lists::{self, Chosen, Entry, List},
+    stations_read::Station,
 };
 
 use super::Head;
@@ -83,7 +84,7 @@ async fn load(
     let list = local_lists::of(&mut db, station).await?;
     let form = match form {
         Some(form) => form,
-        None => filled(&mut db, station, &list).await?,
+        None => filled(&mut db, &head.station, &list).await?,
     };
     let (wanted, held) = (
         local_lists::wanted(&mut db, station).await?,
@@ -116,7 +117,7 @@ async fn load(
 fn rules(sees_all: bool) -> Vec<(String, String)> {
     let rules = [
         ("site", "The tokens of its site"),
-        ("chosen", "The tokens chosen below"),
+        ("chosen", "The tokens of this station"),
         ("all", "Every token there is"),
     ];
     let rules = rules.into_iter().filter(|rule| sees_all || rule.0 != "all");
@@ -125,11 +126,15 @@ fn rules(sees_all: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn filled(db: &mut Scoped<'_>, station: uuid::Uuid, list: &List) -> Result<Form> {
-    let chosen = local_lists::members(db, Chosen::Station(station)).await?;
+async fn filled(db: &mut Scoped<'_>, station: &Station, list: &List) -> Result<Form> {
+    let chosen = local_lists::members(db, Chosen::Station(station.id)).await?;
     let mut form = Form::filled([("rule", list.rule.clone()), ("chosen", chosen.join("\n"))]);
     if list.subscribed {
         form.set("subscribed", "yes");
+    }
+    if let Some(site) = station.site_id {
+        let tokens = local_lists::members(db, Chosen::Site(site)).await?;
+        form.set("site_tokens", tokens.join("\n"));
     }
     Ok(form)
 }
@@ -190,28 +195,10 @@ async fn change(
         .map(|rule| (rule.0.as_str(), rule.0.as_str()))
         .collect();
     let rule = form.choice("rule", &choices);
-    let text = form.value("chosen").to_owned();
-    let tokens = text.split(['\n', ',', ';']).map(str::trim);
-    let tokens: Vec<String> = tokens
-        .filter(|token| !token.is_empty())
-        .map(str::to_owned)
-        .collect();
-    if tokens.len() > MOST {
-        form.complain(
-            "chosen",
-            format!("{} id tokens; expected at most {MOST}", tokens.len()),
-        );
-    } else {
-        let unknown = local_lists::choose(&mut db, Chosen::Station(station.id), &tokens).await?;
-        if let Some(token) = unknown.first() {
-            let more = unknown.len() - 1;
-            form.complain(
-                "chosen",
-                format!(
-                    "“{token}” (and {more} more) is not registered; expected id tokens that are"
-                ),
-            );
-        }
+    let chosen = choose(&mut db, &mut form, "chosen", Chosen::Station(station.id)).await?;
+    let mut of_site = None;
+    if let Some(site) = station.site_id.filter(|_| form.checked("with_site")) {
+        of_site = Some(choose(&mut db, &mut form, "site_tokens", Chosen::Site(site)).await?);
     }
     let (Some(rule), true) = (rule, form.is_clean()) else {
         drop(db);
@@ -220,13 +207,42 @@ async fn change(
     };
     let subscribed = form.checked("subscribed");
     local_lists::subscribe(&mut db, station.id, subscribed, rule).await?;
-    let detail = json!({"subscribed": subscribed, "rule": rule, "chosen": tokens.len()});
+    let detail =
+        json!({"subscribed": subscribed, "rule": rule, "chosen": chosen, "of_site": of_site});
     let entity = format!("station/{}", station.id);
     let entry = viewer.did(app.clock.now(), "local_list.change", entity, detail);
     audit::record(&mut db, &entry).await?;
     db.commit().await?;
     let saved = Flash::new("The list's settings were saved.");
     Ok(saved.to(&app, &super::path(&station.identity, SLUG)))
+}
+
+/// Chooses the tokens that were pasted into a field, all of them or none; how many.
+async fn choose(
+    db: &mut Scoped<'_>,
+    form: &mut Form,
+    field: &str,
+    chosen: Chosen,
+) -> Result<usize> {
+    let text = form.value(field).to_owned();
+    let tokens = text.split(['\n', ',', ';']).map(str::trim);
+    let tokens: Vec<String> = tokens
+        .filter(|token| !token.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if tokens.len() > MOST {
+        let detail = format!("{} id tokens; expected at most {MOST}", tokens.len());
+        form.complain(field, detail);
+        return Ok(0);
+    }
+    let unknown = local_lists::choose(db, chosen, &tokens).await?;
+    if let Some(token) = unknown.first() {
+        let more = unknown.len() - 1;
+        let detail =
+            format!("“{token}” (and {more} more) is not registered; expected id tokens that are");
+        form.complain(field, detail);
+    }
+    Ok(tokens.len())
 }
 
 async fn push(

@@ -55,13 +55,6 @@ pub const TABS: &[Tab] = &[
     tab("messages", "Messages", staff, messages::routes),
     tab("commands", "Commands", staff, commands::routes),
     tab(
-        "firmware",
-        "Firmware and diagnostics",
-        staff,
-        firmware::routes,
-    ),
-    tab("security", "Security", staff, security::routes),
-    tab(
         "configuration",
         "Configuration",
         everybody,
@@ -75,6 +68,13 @@ pub const TABS: &[Tab] = &[
     ),
     tab("local-list", "Local list", staff, local_list::routes),
     tab("reservations", "Reservations", staff, reservations::routes),
+    tab(
+        "firmware",
+        "Firmware and diagnostics",
+        staff,
+        firmware::routes,
+    ),
+    tab("security", "Security", staff, security::routes),
     tab("history", "History", staff, history::routes),
 ];
 
