@@ -226,6 +226,8 @@ pub struct StationChange<'a> {
     pub security_profile: Option<i16>,
     /// A new password, argon2, PHC form. What was ordered before and not yet seen is forgotten.
     pub password_hash: Option<&'a str>,
+    /// What people call it.
+    pub name: Option<&'a str>,
     /// All switches anew.
     pub options: Option<&'a Options>,
     /// What the CN of its certificate must be, or (`Some(None)`) its identity.
@@ -249,7 +251,8 @@ pub async fn change(
                security_profile = coalesce($4, security_profile),
                password_hash = coalesce($5, password_hash),
                options = coalesce($6, options),
-               certificate_name = case when $8 then $9 else certificate_name end
+               certificate_name = case when $8 then $9 else certificate_name end,
+               name = coalesce($10, name)
              where lower(identity) = lower($1)
              returning id),
            forgotten as (
@@ -265,7 +268,8 @@ pub async fn change(
         options,
         change.site_id.is_some(),
         change.certificate_name.is_some(),
-        change.certificate_name.flatten()
+        change.certificate_name.flatten(),
+        change.name
     )
     .fetch_optional(db)
     .await?)

@@ -242,7 +242,10 @@ fn active_row(session: &Session, frame: &Frame, now: DateTime<Utc>) -> ActiveRow
 fn attention_line(line: Attention, now: DateTime<Utc>) -> Line {
     let link = match (line.trouble, line.subject) {
         (Trouble::NoMeterValues, Some(session)) => format!("/sessions/{session}"),
-        _ => format!("/stations{}", query(&[("q", line.station.clone())])),
+        _ => format!(
+            "/stations/{}",
+            askama::filters::urlencode_strict(&line.station).expect("percent-encoding cannot fail")
+        ),
     };
     let said = match line.trouble {
         Trouble::Faulted | Trouble::CommandFailed => line.detail,

@@ -69,6 +69,39 @@ async fn every_tab_opens_and_a_partner_is_shown_no_messages() {
 }
 
 #[tokio::test]
+async fn what_an_operator_sets_is_saved_and_a_site_of_others_is_none() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    let town = town(&mut fleet).await;
+    let operator = portal
+        .signed_in("o@example.org", Role::Operator, &[town.harbour])
+        .await;
+    let path = "/stations/HQ-DC-02/settings";
+    let page = operator.get(path).await;
+    let seen = page.body.split("name=\"_seen\" value=\"").nth(1).unwrap();
+    let fields = format!("name=North+gate&strict=yes&_seen={}", &seen[..16]);
+    let moved = format!("{fields}&site={}", town.mall);
+    let refused = operator.post(path, &moved).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.body.contains("none of the sites"),
+        "{}",
+        refused.body
+    );
+    let stays = format!("{fields}&site={}", town.harbour);
+    let saved = operator.post(path, &stays).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    let page = operator.get(path).await;
+    assert!(page.body.contains("<span class=\"name\">North gate</span>"));
+    let history = operator.get("/stations/HQ-DC-02/history?show=edits").await;
+    assert!(
+        history.body.contains("strict: nothing → yes"),
+        "{}",
+        history.body
+    );
+}
+
+#[tokio::test]
 async fn the_sessions_and_the_history_are_those_of_the_station() {
     let portal = Portal::start().await;
     let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;

@@ -126,17 +126,20 @@ async fn a_tag_is_made_changed_and_taken_away_and_the_log_says_so() {
         );
     }
 
+    let page = admin.get("/tags/04A1").await;
+    let seen = page.body.split("name=\"_seen\" value=\"").nth(1).unwrap();
+    let seen = &seen[..16];
     let loops = admin
-        .post("/tags/04A1", "kind=RFID&status=blocked&parent=04a1")
+        .post(
+            "/tags/04A1",
+            &format!("kind=RFID&status=blocked&parent=04a1&_seen={seen}"),
+        )
         .await;
     assert!(
         loops.body.contains("this tag, or has it above"),
         "{}",
         loops.body
     );
-    let page = admin.get("/tags/04A1").await;
-    let seen = page.body.split("name=\"_seen\" value=\"").nth(1).unwrap();
-    let seen = &seen[..16];
     let changed = admin
         .post(
             "/tags/04A1",

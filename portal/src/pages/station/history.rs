@@ -258,6 +258,7 @@ fn difference(detail: &Value) -> String {
 /// A value of the audit log: `{"before": a, "after": b}` as `a → b`.
 fn plainly(value: &Value) -> String {
     match value {
+        Value::String(text) if text.is_empty() => "nothing".to_owned(),
         Value::String(text) => text.clone(),
         Value::Null => "nothing".to_owned(),
         Value::Object(pair) if pair.len() == 2 && pair.contains_key("before") => format!(

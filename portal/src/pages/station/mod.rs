@@ -14,6 +14,7 @@ pub mod overview;
 pub mod reservations;
 pub mod security;
 pub mod sessions;
+pub mod settings;
 
 pub(crate) use head::Head;
 
@@ -76,6 +77,7 @@ pub const TABS: &[Tab] = &[
     ),
     tab("security", "Security", staff, security::routes),
     tab("history", "History", staff, history::routes),
+    tab("settings", "Settings", settings::sees, settings::routes),
 ];
 
 /// Whoever sees the station.
