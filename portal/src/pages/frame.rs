@@ -187,6 +187,8 @@ fn groups(viewer: &Viewer) -> Vec<Group> {
 
 /// The line that a path belongs to: the longest that it is below of.
 fn section(path: &str) -> &'static str {
+    // Stations that wait are stations, though no page of one.
+    let path = if path == "/waiting" { "/stations" } else { path };
     NAVIGATION
         .iter()
         .flat_map(|(_, items)| items.iter())
@@ -264,6 +266,7 @@ mod tests {
             ("/sessions/0199", "/sessions"),
             ("/customers/new", "/customers"),
             ("/customersx", "/"),
+            ("/waiting", "/stations"),
         ] {
             assert_eq!(section(path), line);
         }

@@ -2,6 +2,7 @@
 //! registered. They belong to no site: readers of all sites alone see them.
 
 mod edit;
+mod file;
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -36,7 +37,9 @@ pub(super) fn routes() -> Vec<Route> {
     let (read, write) = (Access::ReadAll, Access::ControlAll);
     vec![
         Route::get("/tags", read, list),
+        Route::get("/tags.csv", read, file::csv),
         Route::post("/tags", write, edit::create),
+        Route::post("/tags/import", write, file::import),
         Route::get("/tags/new", write, edit::new),
         Route::get("/tags/{token}", read, edit::page),
         Route::post("/tags/{token}", write, edit::change),
@@ -112,6 +115,7 @@ struct Tags {
     total: String,
     first_link: String,
     next_link: Option<String>,
+    file_link: String,
     unknown: Vec<UnknownRow>,
 }
 
@@ -161,6 +165,7 @@ async fn list(
             .to_vec(),
         total: number::count(id_tokens::count(&mut db, &asked.filter).await?),
         rows: found.into_iter().map(|tag| row(tag, now)).collect(),
+        file_link: asked.link(None).replacen("/tags", "/tags.csv", 1),
         first_link: asked.link(None),
         next_link: last.filter(|_| more).map(|last| asked.link(Some(&last))),
         unknown: unknown

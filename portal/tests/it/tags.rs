@@ -1,6 +1,6 @@
 //! `/tags`: who may charge, and who was told no.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use store::{
     audit,
     authorize_attempts::Attempt,
@@ -166,6 +166,32 @@ async fn a_tag_is_made_changed_and_taken_away_and_the_log_says_so() {
         .unwrap();
     let done: Vec<&str> = log.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(done, ["id_token.delete", "id_token.change", "id_token.add"]);
+}
+
+#[tokio::test]
+async fn a_file_of_tags_comes_out_as_it_went_in_and_a_wrong_one_changes_nothing() {
+    let portal = Portal::start().await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let import = async |text: &str| {
+        let body = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"t.csv\"\r\n\r\n{text}\r\n--x--\r\n"
+        );
+        let media = Some("multipart/form-data; boundary=x");
+        admin
+            .send(Method::POST, "/tags/import", media, body.into())
+            .await
+    };
+    let file = "token,status,owner,parent,kind,expires_at,max_active\r\n\
+                04A1,accepted,\"Lind, Mara\",FLEET,RFID,2027-01-31T12:00,1\r\n\
+                FLEET,blocked,,,app,,\r\n";
+    let taken = import(file).await;
+    assert_eq!(taken.status, StatusCode::SEE_OTHER, "{}", taken.body);
+    let out = admin.get("/tags.csv").await;
+    assert_eq!(out.body.trim_start_matches('\u{feff}'), file);
+    let wrong = import("token,status\n04B2,accepted\n04C3,maybe\n").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("line 3: status"), "{}", wrong.body);
+    assert_eq!(admin.get("/tags/04B2").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
