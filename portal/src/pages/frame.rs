@@ -188,7 +188,11 @@ fn groups(viewer: &Viewer) -> Vec<Group> {
 /// The line that a path belongs to: the longest that it is below of.
 fn section(path: &str) -> &'static str {
     // Stations that wait are stations, though no page of one.
-    let path = if path == "/waiting" { "/stations" } else { path };
+    let path = if path == "/waiting" {
+        "/stations"
+    } else {
+        path
+    };
     NAVIGATION
         .iter()
         .flat_map(|(_, items)| items.iter())

@@ -102,6 +102,53 @@ async fn what_an_operator_sets_is_saved_and_a_site_of_others_is_none() {
 }
 
 #[tokio::test]
+async fn a_button_of_a_connector_is_a_command_and_who_only_looks_has_none() {
+    let portal = Portal::start().await;
+    let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;
+    let town = town(&mut fleet).await;
+    let operator = portal
+        .signed_in("o@example.org", Role::Operator, &[town.harbour])
+        .await;
+    let page = operator.get("/stations/HQ-DC-01").await;
+    assert!(page.body.contains("Stop the session?"), "{}", page.body);
+    assert!(page.body.contains("1 session will end"), "{}", page.body);
+    let lost = portal
+        .signed_in("l@example.org", Role::Operator, &[town.mall])
+        .await;
+    let offline = lost.get("/stations/WG-AC-03").await;
+    assert!(offline.body.contains("nothing can be asked of it now"));
+
+    let stop = operator
+        .post("/stations/HQ-DC-01/act", "deed=stop&connector=2")
+        .await;
+    assert_eq!(stop.status, StatusCode::SEE_OTHER, "{}", stop.body);
+    let nothing = operator
+        .post("/stations/HQ-DC-01/act", "deed=stop&connector=1")
+        .await;
+    assert_eq!(nothing.status, StatusCode::SEE_OTHER);
+    let others = operator.post("/stations/WG-AC-01/act", "deed=reset").await;
+    assert_eq!(others.status, StatusCode::NOT_FOUND);
+    let wrong = operator
+        .post("/stations/HQ-DC-01/start", "token=&connector=x")
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("id=\"e-token\"") && wrong.body.contains("id=\"e-connector\""));
+    operator
+        .post("/stations/HQ-DC-01/start", "token=04A1&connector=1")
+        .await;
+
+    let key = portal.key(crate::harness::BOTH, &[]).await;
+    let commands = key.get("/api/v1/commands?station=HQ-DC-01").await.json();
+    let queued: Vec<&str> = commands["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|command| command["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(queued, ["RemoteStartTransaction", "RemoteStopTransaction"]);
+}
+
+#[tokio::test]
 async fn the_sessions_and_the_history_are_those_of_the_station() {
     let portal = Portal::start().await;
     let mut fleet = Fleet::new(&portal.db.pool, portal.clock.now()).await;

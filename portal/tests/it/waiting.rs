@@ -24,7 +24,7 @@ async fn each_refusal_is_listed_with_what_helps_and_the_button_leads_back() {
         "href=\"/stations/HQ-AC-11\"",
         "action=\"/stations/CP-UNKNOWN-7/accept\"",
         "action=\"/stations/WG-AC-03/assume-16\"",
-        "href=\"/stations/HQ-DC-02\">Open station",
+        "href=\"/stations/HQ-DC-02/security\">Set password",
         "action=\"/refusals/HQ-DC-02/forget\"",
         "unknown station (1)",
     ] {

@@ -3,6 +3,7 @@
 
 pub mod charging;
 mod charging_form;
+mod act;
 pub mod commands;
 pub mod configuration;
 pub mod firmware;
@@ -92,7 +93,9 @@ fn staff(viewer: &Viewer, _: &Station) -> bool {
 
 /// The routes of all tabs.
 pub fn routes() -> Vec<Route> {
-    TABS.iter().flat_map(|tab| (tab.routes)()).collect()
+    let mut routes = act::routes();
+    routes.extend(TABS.iter().flat_map(|tab| (tab.routes)()));
+    routes
 }
 
 /// What of a station's page changes by itself: its head, and what its tab says of that.

@@ -34,6 +34,11 @@ struct Overview {
     whole: Option<Card>,
     cards: Vec<Card>,
     ocpp_url: String,
+    act_path: String,
+    start_path: String,
+    /// What a restart does, and one that waits for nothing.
+    restarts: String,
+    cuts: String,
 }
 
 /// A connector.
@@ -44,6 +49,8 @@ struct Card {
     age: String,
     /// The error, the vendor's code of it and the charger's remark.
     trouble: String,
+    /// What unlocking it does.
+    unlocks: &'static str,
     session: Option<Running>,
 }
 
@@ -109,6 +116,7 @@ async fn load(app: &AppState, db: &mut Scoped<'_>, frame: Frame, head: Head) -> 
             since: Some(Moment::new(at, zone)),
             age: number::age_by_the_minute(now - at),
             trouble: trouble(connector),
+            unlocks: unlocks(session.is_some()),
             chip: Chip::connector(&connector.status),
             number: connector.evse,
             session,
@@ -123,7 +131,20 @@ async fn load(app: &AppState, db: &mut Scoped<'_>, frame: Frame, head: Head) -> 
     cards.extend(unsaid(&active, said, &costs, &frame, now));
     cards.sort_by_key(|card| card.number);
     let whole = said.iter().find(|connector| connector.evse == 0).map(card);
+    let ends = match active.len() {
+        0 => "Nothing charges there now".to_owned(),
+        1 => "1 session will end".to_owned(),
+        several => format!("{several} sessions will end"),
+    };
     Ok(Overview {
+        act_path: head.below("act"),
+        start_path: head.below("start"),
+        restarts: format!(
+            "{ends}; the station stops them in order and is away for a minute or two."
+        ),
+        cuts: format!(
+            "{ends} without being stopped in order; the station is away for a minute or two."
+        ),
         whole,
         cards,
         ocpp_url: app.config.ocpp_public_url.clone(),
@@ -151,6 +172,7 @@ fn unsaid(
                 since: None,
                 age: String::new(),
                 trouble: String::new(),
+                unlocks: unlocks(true),
                 session: Some(running(session, costs, frame, now)),
             });
         }
@@ -177,6 +199,14 @@ fn running(
             number::money(cost.total, &cost.currency)
         }),
         currency: cost.map_or_else(String::new, |cost| cost.currency.clone()),
+    }
+}
+
+fn unlocks(charges: bool) -> &'static str {
+    if charges {
+        "The session there will end, and the cable comes free."
+    } else {
+        "The cable comes free."
     }
 }
 
