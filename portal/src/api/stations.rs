@@ -251,6 +251,7 @@ async fn set(
         password_hash: wanted.password_hash.as_deref(),
         options: wanted.options.as_ref(),
         certificate_name: wanted.certificate_name.as_ref().map(Option::as_deref),
+        name: None,
     };
     stations::change(&mut db, identity, &change)
         .await
