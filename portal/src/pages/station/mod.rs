@@ -1,9 +1,9 @@
 //! `/stations/{identity}`: one station. Who it is and whether it is there stands above every tab; what one can look at
 //! there is a tab, with a file and a template of its own. A new tab is a line in [`TABS`] and those two.
 
+mod act;
 pub mod charging;
 mod charging_form;
-mod act;
 pub mod commands;
 pub mod configuration;
 pub mod firmware;
