@@ -83,6 +83,11 @@ impl Clock {
         }
     }
 
+    /// Puts the clock forward; never back.
+    pub fn jump(&mut self, real: Instant, to: Millis) {
+        self.anchor = (real, self.exact(real).max(to.0 as f64));
+    }
+
     /// How long to wait in real time until virtual `at`. At full speed the clock jumps there instead.
     pub fn until(&mut self, real: Instant, at: Millis, fast: bool) -> Duration {
         let wait = (at.0 as f64 - self.exact(real)).max(0.0);

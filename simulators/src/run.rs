@@ -260,7 +260,7 @@ fn told(event: &StationEvent) -> Option<(String, &'static str)> {
             "session_refused",
         ),
         StationEvent::Core(event) => return told_of_core(event),
-        StationEvent::Frame(..) => return None,
+        StationEvent::Frame(..) | StationEvent::Advanced => return None,
     })
 }
 

@@ -43,6 +43,11 @@ struct Written {
     /// What must exist before the first step; made through the API.
     #[serde(default)]
     setup: Setup,
+    /// A simulated station, on the firmware's own core; otherwise stations are scripted, frame by frame.
+    station: Option<SimulatedStation>,
+    /// Vehicles by name.
+    #[serde(default)]
+    vehicle: BTreeMap<String, Car>,
     /// What happens, in this order.
     #[schemars(with = "Vec<Step>")]
     steps: Vec<Spanned<Map<String, Value>>>,
@@ -67,6 +72,10 @@ pub struct Scenario {
     pub needs: Vec<String>,
     /// What must exist before the first step.
     pub setup: Setup,
+    /// A simulated station.
+    pub station: Option<SimulatedStation>,
+    /// Vehicles by name.
+    pub vehicle: BTreeMap<String, Car>,
     /// What happens, in this order.
     pub steps: Vec<Placed<Step>>,
     /// What must be true of everything that went over the wire.
@@ -113,6 +122,39 @@ pub enum Token {
     Status(String),
     /// The whole of it.
     Body(Map<String, Value>),
+}
+
+/// How a simulated station is made.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatedStation {
+    /// generic-ac-11kw, generic-ac-22kw, generic-dc-50kw or generic-dc-150kw.
+    pub template: String,
+    /// How many connectors.
+    pub connectors: Option<u32>,
+    /// All chance comes from it.
+    #[serde(default)]
+    pub seed: u64,
+    /// Time between meter values.
+    pub sample_interval: Option<Length>,
+    /// Habits of real chargers, by name (`evsim quirks`).
+    #[serde(default)]
+    pub quirks: Vec<String>,
+    /// Faults between station and socket, as `evsim run --fault` has them.
+    #[serde(default)]
+    pub faults: Vec<String>,
+}
+
+/// A vehicle. What is left out is that of the vehicle of this name, or of a small car.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Car {
+    /// Usable battery.
+    pub battery_kwh: Option<f64>,
+    /// How full it comes, percent.
+    pub soc: Option<f64>,
+    /// Most it takes.
+    pub max_kw: Option<f64>,
 }
 
 /// Something that must be true at the end.
@@ -228,6 +270,8 @@ impl Scenario {
             vars: written.vars,
             needs: written.needs,
             setup: written.setup,
+            station: written.station,
+            vehicle: written.vehicle,
             steps,
             assert,
             path: path.to_owned(),

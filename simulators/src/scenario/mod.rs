@@ -14,7 +14,10 @@ mod tests;
 mod values;
 mod wire;
 
-pub use file::{Assertion, Length, Placed, Problem, Range, Scenario, Setup, Token, schema};
+pub use file::{
+    Assertion, Car, Length, Placed, Problem, Range, Scenario, Setup, SimulatedStation, Token,
+    schema,
+};
 pub use play::{Failure, Kind, Place, play};
 pub use report::{Played, junit, play_all};
 pub use step::*;

@@ -3,6 +3,7 @@
 mod api;
 mod asserting;
 mod scripted;
+mod simulated;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,12 +18,13 @@ use serde_json::{Value, json};
 use super::{
     client::Api,
     door,
-    file::{Length, STATION, Scenario, Token},
+    file::{Car, Length, STATION, Scenario, Token},
     matching,
     step::Act,
     values::{self, Values},
     wire::{Frame, Shared, Wire},
 };
+use crate::Station;
 
 /// How long a step may take if it does not say so.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -122,6 +124,9 @@ pub async fn play(scenario: &Scenario, place: &Place) -> Result<(), Failure> {
         shared: Shared::default(),
         wires: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        station: None,
+        vehicles: BTreeMap::new(),
+        read_to: 0,
     };
     let failed = |play: &Play<'_>, line, trouble: Trouble| Failure {
         kind: trouble.kind,
@@ -129,7 +134,8 @@ pub async fn play(scenario: &Scenario, place: &Place) -> Result<(), Failure> {
         message: trouble.message,
         wire: play.shared.log().iter().map(ToString::to_string).collect(),
     };
-    if let Err(trouble) = play.prepare(scenario).await {
+    let ready = play.prepare(scenario).await;
+    if let Err(trouble) = ready.and_then(|()| play.switch_on(scenario)) {
         return Err(failed(&play, None, trouble));
     }
     for step in &scenario.steps {
@@ -157,6 +163,11 @@ struct Play<'p> {
     wires: BTreeMap<String, Wire>,
     /// CALLs of the server that came while something else was waited for.
     waiting: BTreeMap<String, VecDeque<Frame>>,
+    /// The simulated one, if there is one.
+    station: Option<Station>,
+    vehicles: BTreeMap<String, Car>,
+    /// How far its log was searched for what must pass.
+    read_to: usize,
 }
 
 impl Play<'_> {
@@ -266,10 +277,19 @@ impl Play<'_> {
             Act::Stop(step) => self.stop(step).await,
             Act::Call(step) => self.call(step).await,
             Act::Raw(step) => self.raw(step).await,
+            Act::ExpectCall(step) if self.station.is_some() => self.hears_call(step).await,
             Act::ExpectCall(step) => self.expect_call(step).await,
             Act::Override(step) => self.answer_by(step),
             Act::Command(step) => self.command(step).await,
             Act::Api(step) => self.request(&step.api).await,
+            Act::WaitBoot(step) => self.wait_boot(step).await,
+            Act::Plug(step) => self.plug(step),
+            Act::Unplug(step) => self.unplug(step),
+            Act::Swipe(step) => self.swipe(step),
+            Act::Advance(step) => self.advance(step).await,
+            Act::Network(step) => self.network(step).await,
+            Act::PowerCut(step) => self.power_cut(step),
+            Act::ExpectSent(step) => self.expect_sent(step).await,
             Act::Csr(step) => {
                 let (cn, o) = (self.fill_text(&step.csr.cn)?, self.fill_text(&step.csr.o)?);
                 let (key, csr) = door::signing_request(&cn, &o).map_err(bad_file)?;

@@ -89,6 +89,22 @@ steps! {
     "csr" => Csr(Csr),
     /// Remembers values.
     "set" => Set(Set),
+    /// Simulated: waits for the answer to its boot.
+    "wait_boot" => WaitBoot(WaitBoot),
+    /// Simulated: a vehicle arrives.
+    "plug" => Plug(Plug),
+    /// Simulated: the vehicle leaves.
+    "unplug" => Unplug(Unplug),
+    /// Simulated: a card is held to the reader.
+    "swipe" => Swipe(Swipe),
+    /// Simulated: time passes.
+    "advance" => Advance(Advance),
+    /// Simulated: the network goes or comes.
+    "network" => Network(Network),
+    /// Simulated: the power goes and comes back.
+    "power_cut" => PowerCut(PowerCut),
+    /// Simulated: waits for a CALL of the station.
+    "expect_sent" => ExpectSent(ExpectSent),
 }
 
 fn verb(table: &Map<String, Value>) -> Result<&'static str, String> {
@@ -462,4 +478,135 @@ pub struct Subject {
     pub cn: String,
     /// The organisation.
     pub o: String,
+}
+
+/// Waits until the server has answered the station's boot so.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitBoot {
+    /// The status.
+    pub wait_boot: String,
+    /// How long it may take.
+    pub timeout: Option<Length>,
+}
+
+/// A vehicle arrives.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plug {
+    /// Where, and who.
+    pub plug: Arrival,
+}
+
+/// Who arrives where.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arrival {
+    /// The connector.
+    pub connector: u32,
+    /// A vehicle of the scenario, or one that evsim knows.
+    pub vehicle: String,
+    /// How full it is, percent.
+    pub soc: Option<f64>,
+}
+
+/// The vehicle leaves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unplug {
+    /// From where.
+    pub unplug: Where,
+}
+
+/// A connector.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Where {
+    /// Its number, from 1.
+    pub connector: u32,
+}
+
+/// A card is held to the reader.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Swipe {
+    /// Which, and where.
+    pub swipe: Card,
+}
+
+/// A card at a connector.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The connector.
+    pub connector: u32,
+    /// The token.
+    pub tag: String,
+}
+
+/// Virtual time passes; meter samples follow.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advance {
+    /// How much.
+    pub advance: Length,
+    /// How long that may take really.
+    pub timeout: Option<Length>,
+}
+
+/// The network goes or comes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// What happens to it.
+    pub network: Weather,
+    /// How long that may take really.
+    pub timeout: Option<Length>,
+}
+
+/// What happens to the network.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Weather {
+    /// What.
+    pub mode: NetworkMode,
+    /// For how much virtual time; otherwise until it is said to be up.
+    #[serde(rename = "for")]
+    pub by: Option<Length>,
+}
+
+/// The network's state.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// Gone.
+    Down,
+    /// Back.
+    Up,
+    /// The connection breaks; another may be made.
+    Cut,
+}
+
+/// The power goes and comes back: the station starts from its journal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PowerCut {
+    /// True.
+    pub power_cut: bool,
+}
+
+/// Waits for a CALL of the station, which may have passed since the last that was waited for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectSent {
+    /// The action.
+    pub expect_sent: String,
+    /// What its payload must be; others of the action are passed over.
+    #[serde(rename = "match")]
+    pub matches: Option<Value>,
+    /// Values of the payload to remember, by their paths.
+    #[serde(default)]
+    pub save: BTreeMap<String, String>,
+    /// How long it may take.
+    pub timeout: Option<Length>,
 }

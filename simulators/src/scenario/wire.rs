@@ -75,7 +75,7 @@ impl Shared {
         self.lock().rules.push(rule);
     }
 
-    fn note(&self, connection: &str, direction: Direction, frame: Frame) {
+    pub(super) fn note(&self, connection: &str, direction: Direction, frame: Frame) {
         self.lock().log.push(Passed {
             connection: connection.to_owned(),
             direction,

@@ -58,6 +58,8 @@ pub(super) struct Driver {
     socket: Option<Socket>,
     dial: Option<Dial>,
     offline: bool,
+    /// Until when virtual time runs from one thing to do to the next, because somebody asked for it.
+    advance_to: Option<Millis>,
     host: Host,
     quirks: Quirks,
     /// Answers that a quirk gives in the server's place.
@@ -99,6 +101,7 @@ impl Driver {
             socket: None,
             dial: None,
             offline: false,
+            advance_to: None,
             host: Host::new(options.serial.as_deref().unwrap_or(&options.id)),
             quirks: Quirks::new(&options.quirks),
             heard: VecDeque::new(),
@@ -121,6 +124,7 @@ impl Driver {
             if closing.is_some_and(|at| at <= Instant::now() || !self.core.waiting()) {
                 break;
             }
+            self.advance();
             let fast = self.fast();
             self.clock.run_fast(std::time::Instant::now(), fast);
             let wait = match self.wakeup() {
@@ -156,14 +160,32 @@ impl Driver {
 
     /// Time may run fast while vehicles are there and nothing of the server is awaited.
     fn fast(&self) -> bool {
-        let linked = self.socket.is_some() || self.offline;
         let busy = self.visits.iter().any(Option::is_some)
             || (1..=self.options.connectors).any(|c| self.core.energized(c));
-        linked
-            && !self.core.waiting()
-            && !self.host.busy()
-            && self.late.is_empty()
-            && (busy || self.options.speed != Speed::Max)
+        self.idle() && (busy || self.options.speed != Speed::Max)
+    }
+
+    /// Nothing of the server or of the host is awaited.
+    fn idle(&self) -> bool {
+        let linked = self.socket.is_some() || self.offline;
+        linked && !self.core.waiting() && !self.host.busy() && self.late.is_empty()
+    }
+
+    /// Goes on to the next thing to do if time was asked to pass, and says so once it has passed.
+    fn advance(&mut self) {
+        let Some(to) = self.advance_to.filter(|_| self.idle()) else {
+            return;
+        };
+        let real = std::time::Instant::now();
+        if self.now() < to || self.metered < to {
+            let next = self.wakeup().map_or(to, |at| at.min(to));
+            self.clock.jump(real, next);
+            // At the end there may be nothing to do but to look at the meters.
+            self.next_wakeup = Some(self.next_wakeup.map_or(to, |at| at.min(to)));
+        } else {
+            self.advance_to = None;
+            self.tell(StationEvent::Advanced);
+        }
     }
 
     fn wakeup(&self) -> Option<Millis> {
@@ -394,6 +416,10 @@ impl Driver {
             Command::Configure(key, value) => {
                 self.core.configure(key, value);
                 self.step(Input::Tick).await;
+            }
+            Command::Advance(by) => {
+                let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+                self.advance_to = Some(self.now().after(by));
             }
             Command::Offline(offline) => {
                 self.offline = offline;

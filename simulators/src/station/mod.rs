@@ -131,6 +131,8 @@ pub enum StationEvent {
         /// What it got, Wh; `None` if it was refused.
         energy_wh: Option<u64>,
     },
+    /// The time that was asked to pass has passed.
+    Advanced,
     /// The trace file cannot be written any more.
     TraceFailed(std::io::Error),
 }
@@ -147,6 +149,7 @@ enum Command {
     SecurityEvent(SecurityEvent, Option<String>),
     Configure(Key, String),
     Session(Session),
+    Advance(Duration),
     Offline(bool),
     Crash,
     PowerCut,
@@ -212,6 +215,11 @@ impl Controls {
     /// A whole visit: plug, swipe, charge, swipe, unplug.
     pub fn session(&self, session: Session) {
         self.send(Command::Session(session));
+    }
+
+    /// Lets this much virtual time pass, from one thing to do to the next; [`StationEvent::Advanced`] tells the end.
+    pub fn advance(&self, by: Duration) {
+        self.send(Command::Advance(by));
     }
 
     /// The network goes away, and every attempt to connect fails.

@@ -136,3 +136,46 @@ fn help_teaches_by_example() {
     assert_eq!(output.status.code(), Some(0));
     assert!(said(&output).contains("evsim run   --url ws://127.0.0.1:9000/ocpp --id CP001"));
 }
+
+#[test]
+fn scenarios_are_checked_and_played_with_the_exit_codes_that_scripts_expect() {
+    let folder = std::env::temp_dir().join(format!("forecourt-cases-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("a plain path").to_owned()
+    };
+    let good = file(
+        "good.toml",
+        "schema = 1\nname = \"Good\"\nsteps = [{ connect = {} }, { boot = \"Accepted\" }]\n",
+    );
+    let bad = file(
+        "bad.toml",
+        "schema = 1\nname = \"Bad\"\nsteps = [\n  { boots = \"Accepted\" },\n]\n",
+    );
+    let output = evsim(&["check", &good]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = evsim(&["check", &good, &bad]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("bad.toml:4: "), "{}", said(&output));
+    let output = evsim(&["test", &bad, "--key", "x"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+
+    // Nobody listens there: it could not be tried.
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let api = format!("http://{}", free.local_addr().expect("bound"));
+    drop(free);
+    let junit = folder.join("out.xml");
+    let junit = junit.to_str().expect("a plain path");
+    let output = evsim(&["test", &good, "--api", &api, "--key", "x", "--junit", junit]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let report = std::fs::read_to_string(junit).expect("a report");
+    assert!(
+        report.contains("errors=\"1\"") && report.contains("good.toml"),
+        "{report}"
+    );
+    let schema = evsim(&["schema"]);
+    assert!(said(&schema).contains("\"expect_call\""));
+    std::fs::remove_dir_all(&folder).expect("removed");
+}

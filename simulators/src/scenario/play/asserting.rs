@@ -11,7 +11,9 @@ use super::{
         matching,
         wire::{Frame, Incoming, Passed},
     },
-    Done, Play, wrong,
+    Done, Play,
+    simulated::energy_holds,
+    wrong,
 };
 use crate::fault::Direction;
 
@@ -58,6 +60,8 @@ impl Play<'_> {
             absent(action, &log)
         } else if let Some(order) = &assertion.order {
             in_order(order, &calls(&log, None))
+        } else if let Some(range) = assertion.energy_kwh {
+            energy_holds(&log, range)
         } else {
             Ok(())
         }
