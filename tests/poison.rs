@@ -160,7 +160,9 @@ async fn says(product: &Product, identity: &str, payloads: Vec<(&str, String)>) 
             }
         };
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        let refused = answer[0] != 3 && NEVER_REFUSED.contains(&action);
+        // A number beyond every float is no JSON to the reader: the one thing that is refused.
+        let unreadable = payload.contains("1e400") && answer[2] == "FormationViolation";
+        let refused = answer[0] != 3 && !unreadable && NEVER_REFUSED.contains(&action);
         if answer[1] != format!("m{number}") || refused || answer[2] == "InternalError" {
             wrong.push(format!("{action} {payload}: {answer}"));
         }
