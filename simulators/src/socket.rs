@@ -134,6 +134,27 @@ impl Target {
         Self { tls, ..self }
     }
 
+    /// The same server by the socket that a security profile wants: one port may speak ws and wss.
+    #[must_use]
+    pub fn at_profile(self, profile: u8) -> Self {
+        Self {
+            is_tls: profile >= 2,
+            ..self
+        }
+    }
+
+    /// The same server, shown another certificate of the station's own (PEM). Nothing changes without TLS.
+    ///
+    /// # Errors
+    /// When certificate or key are not what they should be.
+    pub fn showing(&self, certificate: &str, key: &str) -> anyhow::Result<Self> {
+        let shown = |tls: &Tls| tls.showing(certificate.as_bytes(), key.as_bytes());
+        Ok(Self {
+            tls: self.tls.as_ref().map(shown).transpose()?,
+            ..self.clone()
+        })
+    }
+
     /// Host and port.
     #[must_use]
     pub fn authority(&self) -> &str {

@@ -56,7 +56,10 @@ pub struct TlsFiles {
 
 /// TLS as a station does it.
 #[derive(Clone)]
-pub struct Tls(TlsConnector);
+pub struct Tls {
+    connector: TlsConnector,
+    roots: Arc<RootCertStore>,
+}
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,9 +93,21 @@ impl Tls {
         for root in certificates("--ca", ca)? {
             roots.add(root).context("--ca")?;
         }
+        Self::of_roots(Arc::new(roots), own)
+    }
+
+    /// The same authorities, and this certificate and key of its own (PEM).
+    ///
+    /// # Errors
+    /// When one is not what it should be.
+    pub fn showing(&self, certificate: &[u8], key: &[u8]) -> anyhow::Result<Self> {
+        Self::of_roots(self.roots.clone(), Some((certificate, key)))
+    }
+
+    fn of_roots(roots: Arc<RootCertStore>, own: Option<(&[u8], &[u8])>) -> anyhow::Result<Self> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
+            .with_root_certificates(roots.clone());
         let config = match own {
             None => config.with_no_client_auth(),
             Some((cert, key)) => {
@@ -103,7 +118,10 @@ impl Tls {
                     .context("--cert and --key")?
             }
         };
-        Ok(Tls(TlsConnector::from(Arc::new(config))))
+        Ok(Tls {
+            connector: TlsConnector::from(Arc::new(config)),
+            roots,
+        })
     }
 
     /// TLS with the server of this name on an open socket.
@@ -113,7 +131,7 @@ impl Tls {
     pub async fn over(&self, stream: TcpStream, host: &str) -> io::Result<Wire> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let stream = self.0.connect(name, stream).await?;
+        let stream = self.connector.connect(name, stream).await?;
         Ok(Wire::Tls(Box::new(stream)))
     }
 }

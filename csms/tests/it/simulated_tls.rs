@@ -51,7 +51,10 @@ async fn a_simulated_station_rises_from_profile_1_to_3_as_it_is_told() {
             ca: pki.path("ca.pem"),
             own: None,
         }),
-        ..Options::new(&format!("ws://localhost:{}/ocpp", server.address.port()), "CP1")
+        ..Options::new(
+            &format!("ws://localhost:{}/ocpp", server.address.port()),
+            "CP1",
+        )
     })
     .unwrap();
     station.booted().await.unwrap();

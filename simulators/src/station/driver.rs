@@ -47,6 +47,8 @@ struct Late {
 pub(super) struct Driver {
     options: Options,
     target: Target,
+    /// The security profile that the server ordered.
+    profile: Option<u8>,
     core: ChargePoint,
     journal: Journal,
     clock: Clock,
@@ -113,6 +115,7 @@ impl Driver {
             inbox,
             events,
             target,
+            profile: None,
             options,
         }
     }
@@ -293,7 +296,10 @@ impl Driver {
             Output::Connect if self.offline => self.link_news.push_back(false),
             Output::Connect => {
                 let target = self.target.clone();
-                let (id, password) = (self.options.id.clone(), self.options.password.clone());
+                // A certificate is enough (security profile 3).
+                let password = self.options.password.clone();
+                let password = password.filter(|_| self.profile != Some(3));
+                let id = self.options.id.clone();
                 self.dial = Some(Box::pin(async move {
                     target.connect(&id, password.as_deref()).await
                 }));
@@ -312,7 +318,11 @@ impl Driver {
                 self.options.password = Some(password);
                 self.tell(StationEvent::Password);
             }
-            Output::SecurityProfile(profile) => self.tell(StationEvent::SecurityProfile(profile)),
+            Output::SecurityProfile(profile) => {
+                self.profile = Some(profile);
+                self.target = self.target.clone().at_profile(profile);
+                self.tell(StationEvent::SecurityProfile(profile));
+            }
             Output::Persist => self.journal = self.core.journal(now),
             Output::Reboot(_) => self.reboot(now),
             Output::Event(event) => self.core_event(now, event),
@@ -358,6 +368,10 @@ impl Driver {
             self.tell(StationEvent::WorkFailed(problem));
         }
         if let Some((chain, key)) = self.host.new_identity() {
+            match self.target.showing(&chain, &key) {
+                Ok(target) => self.target = target,
+                Err(problem) => self.tell(StationEvent::WorkFailed(problem.to_string())),
+            }
             self.tell(StationEvent::Certificate { chain, key });
         }
         let number = finished.number;
@@ -636,6 +650,7 @@ fn switched_on(
         seed: options.seed,
         clock,
         security_events: options.security_events,
+        highest_security_profile: if options.tls.is_some() { 3 } else { 1 },
         ..wires(options.supply)
     };
     let mut core = ChargePoint::new(settings, journal, now);
