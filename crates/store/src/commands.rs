@@ -252,7 +252,7 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
     sqlx::query!(
         r#"with sent as (
              select id, (action like 'Get%' or action = 'TriggerMessage') as reads,
-                    (action like 'Get%' or action = 'TriggerMessage') and losses < 1 as again
+                    (action like 'Get%' or action = 'TriggerMessage') and (losses < 1 or not $6::boolean) as again
              from commands
              where status = 'sent' and node = $1 and ($2::uuid is null or station_id = $2) and ($5::uuid is null or id = $5)
              for update),
@@ -261,7 +261,7 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
                status = case when sent.again then 'queued' else 'unknown' end,
                sent_at = case when sent.again then null else c.sent_at end,
                payload = case when sent.again then c.payload else coalesce(c.shown, c.payload) end,
-               losses = c.losses + 1
+               losses = c.losses + $6::boolean::integer
              from sent where c.id = sent.id
              returning c.id, c.site_id, c.station_id, c.action, c.status, sent.reads),
            noted as (
@@ -277,7 +277,9 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
         station,
         now,
         ENDED_CHANNEL,
-        command
+        command,
+        // Our own end says nothing of what a station survives.
+        lost != Lost::All
     )
     .fetch_all(db)
     .await?;
