@@ -109,6 +109,14 @@ async fn a_firmware_update_is_followed_to_its_end_through_the_boot() {
     assert_eq!(job(&server, Kind::Firmware, id).await.0.state, "queued");
     let mut station = server.station().await;
     obey(&mut station, "UpdateFirmware", json!({})).await;
+    eventually("the answer is kept", async || {
+        let (_, events) = job(&server, Kind::Firmware, id).await;
+        events
+            .iter()
+            .any(|event| event.state == "Accepted")
+            .then_some(())
+    })
+    .await;
     let about = "FirmwareStatusNotification";
     for status in ["Downloading", "Downloading", "Downloaded", "Installing"] {
         tell(&mut station, about, status).await;
