@@ -127,7 +127,7 @@ fn refusals_are_explained_with_2_and_wrong_arguments_with_3() {
     }
     let output = evsim(&["run", "--id", "A", "--url", "wss://127.0.0.1/ocpp"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("TLS"));
+    assert!(said(&output).contains("--ca"));
 }
 
 #[test]
