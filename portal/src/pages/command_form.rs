@@ -175,8 +175,10 @@ mod tests {
         CommandForm::read(Version::V16, Form::filled(fields))
     }
 
+    /// Of an order that is confirmed, should it be dangerous.
     fn payload(fields: &[(&str, &str)]) -> Value {
-        let order = read(fields).unwrap_or_else(|form| panic!("{:?}", form.form.complaints()));
+        let fields = [fields, &[("_confirm", "yes")]].concat();
+        let order = read(&fields).unwrap_or_else(|form| panic!("{:?}", form.form.complaints()));
         serde_json::from_str(&order.payload).unwrap()
     }
 
