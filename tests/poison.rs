@@ -192,7 +192,9 @@ async fn paths(product: &Product, key: &str) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     let routes = portal::pages::routes().into_iter();
     for route in routes.filter(|route| route.method == Method::GET) {
-        if !route.path.contains('{') {
+        if route.path == "/events" {
+            paths.push("/events?topics=overview".to_owned());
+        } else if !route.path.contains('{') {
             paths.push(route.path.to_owned());
         } else if let Some(tab) = route.path.strip_prefix("/stations/{identity}") {
             let plain = !tab.contains('{');

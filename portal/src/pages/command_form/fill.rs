@@ -45,8 +45,10 @@ fn object(fields: &[Field], path: &str, form: &Form) -> Map<String, Value> {
 fn value(field: &Field, name: &str, form: &Form) -> Option<Value> {
     match field.kind {
         Kind::Object(inner) => {
-            let inner = object(inner, &format!("{name}."), form);
-            (field.required || !inner.is_empty()).then_some(Value::Object(inner))
+            // What it must hold in turn is no reason to send it: somebody must have typed something.
+            let below = format!("{name}.");
+            let is_sent = field.required || is_typed(form, &below);
+            is_sent.then(|| Value::Object(object(inner, &below, form)))
         }
         Kind::List {
             of: Kind::Object(inner),
@@ -77,6 +79,12 @@ fn value(field: &Field, name: &str, form: &Form) -> Option<Value> {
             (!text.is_empty() || may_be_empty).then(|| scalar(kind, text))
         }
     }
+}
+
+/// Whether anything was typed below a path that ends with a dot.
+fn is_typed(form: &Form, below: &str) -> bool {
+    form.names()
+        .any(|name| name.starts_with(below) && !form.value(name).is_empty())
 }
 
 fn scalar(kind: Kind, text: &str) -> Value {
