@@ -8,8 +8,8 @@
 //! - `holds` says which sessions wait for a person, also those that no tariff prices.
 //! - [`simulate`] prices what happened under a tariff that did not hold.
 //!
-//! Not priced yet: reservations. A transaction names its reservation, but the time for which it held the connector is not
-//! stored, so that no reservation component is ever charged.
+//! A reservation that was used is priced with its session, from its acceptance to the start; one that nobody used becomes a
+//! session without energy where the tariff charges for that.
 
 mod book;
 mod charge;

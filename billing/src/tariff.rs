@@ -174,6 +174,17 @@ pub struct Limit {
 }
 
 impl Tariff {
+    /// Whether anything is to be paid for a reservation that nobody used: as in OCPI, what reserving costs, and what is
+    /// asked besides when nobody came.
+    pub fn charges_no_shows(&self) -> bool {
+        let reserving = [Kind::Reservation, Kind::ReservationFee];
+        self.elements.iter().any(|element| {
+            reserving
+                .iter()
+                .any(|kind| element.component(*kind).is_some())
+        })
+    }
+
     /// Reads a tariff and checks it.
     pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
         let mut from = serde_json::Deserializer::from_str(json);

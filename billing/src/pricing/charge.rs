@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use store::{charges, sessions::State};
 
 use crate::{
-    price::{Charge, Sample},
+    price::{Charge, Reservation, Sample},
     tariff::Source,
 };
 
@@ -40,8 +40,19 @@ pub(super) fn charge(row: &charges::Charge, now: DateTime<Utc>) -> Charge {
         },
         samples: row.samples.iter().map(sample).collect(),
         idle_from: None,
-        // The schema does not know a reservation's time yet.
-        reservation: None,
+        reservation: row.reserved.map(|reserved| {
+            let to = if reserved.expired {
+                reserved.to
+            } else {
+                reserved.to.min(row.started_at)
+            };
+            // The acceptance is by our clock, the start by the charger's.
+            Reservation {
+                from: reserved.from.min(to),
+                to,
+                expired: reserved.expired,
+            }
+        }),
         max_power_w: None,
         flags: row.flags.clone(),
     };
@@ -170,6 +181,7 @@ mod tests {
             meter_start_wh: Some(100),
             meter_stop_wh: Some(600),
             corrected_wh: None,
+            reserved: None,
             tariff_version_id: None,
             time_zone: None,
             holiday_calendar: None,
@@ -277,5 +289,22 @@ mod tests {
         assert_eq!(corrected.idle_from, Some(at(20)), "as the meter showed it");
         assert_eq!(corrected.flags, ["time-absurd"]);
         assert_eq!(doubts(&doubtful), ["time-absurd"]);
+    }
+
+    #[test]
+    fn a_reservation_ends_where_its_session_begins() {
+        let of = |from: i64, to: i64, expired: bool| {
+            let reserved = Some(charges::Reserved {
+                from: at(from),
+                to: at(to),
+                expired,
+            });
+            let row = charges::Charge { reserved, ..row() };
+            let reservation = charge(&row, at(99)).reservation.unwrap();
+            (reservation.from, reservation.to, reservation.expired)
+        };
+        assert_eq!(of(-30, 2, false), (at(-30), at(0), false));
+        assert_eq!(of(3, 4, false), (at(0), at(0), false), "clocks differ");
+        assert_eq!(of(-30, 60, true), (at(-30), at(60), true));
     }
 }

@@ -22,7 +22,7 @@ use super::book::{Book, Surroundings, new_price};
 pub const READER: &str = "pricing";
 
 /// What it reads of the outbox; each names a session.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "transaction.started",
     "transaction.stopped",
     "transaction.corrected",
@@ -30,7 +30,10 @@ const KINDS: [&str; 7] = [
     "transaction.contradicted",
     "session.late",
     "session.corrected",
+    NO_SHOW,
 ];
+/// Names a reservation; where its tariff says so, it becomes a session of the same id.
+const NO_SHOW: &str = "reservation.expired";
 /// Events of one batch.
 const EVENTS: i64 = 500;
 /// Sessions of one batch; a batch of the longest fits into some ten megabytes.
@@ -129,6 +132,7 @@ impl Worker {
         };
         let todo = gather(&mut tx, reader, now).await?;
         prices::take_turn(&mut tx).await?;
+        self.add_no_shows(&mut tx, &todo.no_shows).await?;
         let computed = self.compute(&mut tx, &todo.sessions, now).await?;
         let written = prices::write(&mut tx, &computed, now).await?.len();
         readers::advance(&mut tx, READER, todo.position, todo.sweep, now).await?;
@@ -142,6 +146,31 @@ impl Worker {
             prices: written,
             more: todo.more,
         })
+    }
+
+    /// Makes sessions of reservations that nobody used where there is something to be paid for them.
+    async fn add_no_shows(
+        &mut self,
+        db: &mut Connection,
+        reservations: &[Uuid],
+    ) -> store::Result<()> {
+        if reservations.is_empty() {
+            return Ok(());
+        }
+        let found = charges::no_shows(db, reservations).await?;
+        self.book
+            .read(db, found.iter().map(|(_, version)| *version))
+            .await?;
+        let charged = found.into_iter().filter(|(_, version)| {
+            let said = self.book.get(*version);
+            said.is_some_and(|said| {
+                let tariff = said.tariff.as_ref();
+                tariff.is_ok_and(|tariff| tariff.charges_no_shows())
+            })
+        });
+        let charged: Vec<Uuid> = charged.map(|(id, _)| id).collect();
+        charges::add_no_shows(db, &charged).await?;
+        Ok(())
     }
 
     /// Freezes what is not frozen, and computes the prices of what has ended and has a tariff.
@@ -181,6 +210,7 @@ fn is_due(reader: &Reader, now: DateTime<Utc>) -> bool {
 /// The sessions of a batch, and where the reader stands after it.
 struct Todo {
     sessions: Vec<Uuid>,
+    no_shows: Vec<Uuid>,
     position: Position,
     sweep: Option<Cursor>,
     more: bool,
@@ -191,6 +221,11 @@ async fn gather(db: &mut Connection, reader: Reader, now: DateTime<Utc>) -> stor
     let news = events::after(db, reader.position, EVENTS).await?;
     let mut todo = Todo {
         sessions: sessions_of(&news),
+        no_shows: news
+            .iter()
+            .filter(|event| event.kind == NO_SHOW)
+            .filter_map(|event| event.subject)
+            .collect(),
         position: news.last().map_or(reader.position, |event| event.position),
         sweep: reader.sweep,
         more: !news.is_empty(),

@@ -305,3 +305,47 @@ async fn what_a_person_says_was_charged_counts_instead_of_the_meter() {
     assert_eq!(holds::correction(&mut other, session).await.unwrap(), None);
     assert_eq!(holds::count(&mut other).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_reservation_is_priced_with_its_session_or_by_itself() {
+    let tariff = json!({
+        "currency": "EUR",
+        "elements": [
+            {"restrictions": {"reservation_expired": true},
+             "components": [{"kind": "reservation_fee", "price": "5.00"}, {"kind": "reservation", "price": "2.00"}]},
+            {"components": [{"kind": "energy", "price": "0.50"}]},
+            {"components": [{"kind": "reservation", "price": "4.00"}]},
+        ],
+    });
+    let town = Town::with(&tariff).await;
+    assert_eq!(town.price().await, 0, "it follows from now on");
+    let session = town.start("2026-11-20T10:00:00Z", 1000).await;
+    let used = town
+        .reserved(
+            "2026-11-20T09:30:00Z",
+            "2026-11-20T10:00:05Z",
+            Some(session),
+        )
+        .await;
+    town.stop(session, "2026-11-20T11:00:00Z", 11_000).await;
+    let missed = town
+        .reserved("2026-11-20T08:00:00Z", "2026-11-20T08:15:00Z", None)
+        .await;
+    let written = town.price().await;
+    // Half an hour at 4.00, and 10 kWh at 0.50.
+    assert_eq!(town.told(session).await, ["7.00 EUR priced"]);
+    // Once 5.00, and a quarter of an hour at 2.00.
+    assert_eq!(town.told(missed).await, ["5.50 EUR priced"]);
+    assert_eq!(town.told(used).await, [""; 0]);
+    assert_eq!(written, 2);
+    assert_eq!(town.price().await, 0, "a reservation has one session");
+
+    // A tariff that says nothing of reservations makes no session of one.
+    let other = Town::with(&per_kwh("0.50")).await;
+    assert_eq!(other.price().await, 0);
+    let missed = other
+        .reserved("2026-11-20T08:00:00Z", "2026-11-20T08:15:00Z", None)
+        .await;
+    assert_eq!(other.price().await, 0);
+    assert_eq!(other.told(missed).await, [""; 0]);
+}

@@ -290,6 +290,13 @@ impl Town {
         id
     }
 
+    /// A reservation at its connector from one instant to the other, used by a session or by nobody.
+    pub async fn reserved(&self, from: &str, to: &str, used: Option<Uuid>) -> Uuid {
+        let mut db = self.db.pool.acquire().await.unwrap();
+        let here = (self.station, self.site, "TAG");
+        store::shop::reservation(&mut db, here, (at(from), at(to)), used).await
+    }
+
     /// Prices what there is to price; answers how many revisions were written.
     pub async fn price(&self) -> usize {
         self.db.settle().await;

@@ -38,6 +38,8 @@ pub struct Charge {
     pub meter_stop_wh: Option<i64>,
     /// What a person says that it charged, whatever the registers say, Wh.
     pub corrected_wh: Option<i64>,
+    /// The reservation that it made use of, or that it consists of.
+    pub reserved: Option<Reserved>,
     /// The tariff version that was frozen for it.
     pub tariff_version_id: Option<Uuid>,
     /// IANA name of the site's zone.
@@ -50,6 +52,17 @@ pub struct Charge {
     pub samples: Vec<Sample>,
     /// States of its connector while it lasted, in the order of the charger's time.
     pub statuses: Vec<Status>,
+}
+
+/// For how long a connector was kept free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// When the station accepted.
+    pub from: DateTime<Utc>,
+    /// When the transaction began, or nobody had come.
+    pub to: DateTime<Utc>,
+    /// Nobody came.
+    pub expired: bool,
 }
 
 /// What the meter said at one instant.
@@ -147,6 +160,7 @@ pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charg
                   x.meter_start_wh as "meter_start_wh?", x.meter_stop_wh as "meter_stop_wh?",
                   (select k.energy_wh from session_corrections k where k.session_id = c.id
                    order by k.revision desc limit 1) as corrected_wh,
+                  r.accepted_at as "reserved_from?", r.ended_at as "reserved_to?", r.expired as "reserved_expired?",
                   t.tariff_version_id as "tariff_version_id?", p.time_zone as "time_zone?",
                   p.holiday_calendar as "holiday_calendar?", e.rounding as "rounding?"
            from charging_sessions c
@@ -154,6 +168,12 @@ pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charg
            left join session_tariffs t on t.session_id = c.id
            left join sites p on p.id = c.site_id
            left join legal_entities e on e.id = p.legal_entity_id
+           left join lateral (
+             select v.accepted_at, coalesce(v.ended_at, c.started_at) as ended_at, v.status = 'expired' as expired
+             from reservations v
+             where v.station_id = c.station_id and v.accepted_at is not null
+               and (v.transaction_id = c.id and v.status = 'used' or v.id = c.id and v.status = 'expired')
+             order by v.accepted_at limit 1) r on true
            where c.id = any ($1) order by c.id"#,
         sessions
     )
@@ -181,6 +201,14 @@ pub async fn facts(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Charg
                 meter_start_wh: row.meter_start_wh,
                 meter_stop_wh: row.meter_stop_wh,
                 corrected_wh: row.corrected_wh,
+                reserved: row
+                    .reserved_from
+                    .zip(row.reserved_to)
+                    .map(|(from, to)| Reserved {
+                        from,
+                        to,
+                        expired: row.reserved_expired.unwrap_or(false),
+                    }),
                 tariff_version_id: row.tariff_version_id,
                 time_zone: row.time_zone,
                 holiday_calendar: row.holiday_calendar,
@@ -306,6 +334,41 @@ async fn statuses(
         });
     }
     Ok(found)
+}
+
+/// Of these reservations, those that nobody used and that have no session yet, each with the tariff version that held for
+/// them when they were accepted.
+pub async fn no_shows(db: &mut PgConnection, reservations: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"select r.id, v.tariff_version_id as "version!"
+           from reservations r
+           cross join lateral tariff_version_at(r.site_id, r.station_id, r.connector, r.id_token, r.accepted_at) v
+           where r.id = any ($1) and r.status = 'expired' and r.accepted_at is not null
+             and not exists (select from charging_sessions c where c.id = r.id)"#,
+        reservations
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
+}
+
+/// Makes sessions of reservations that nobody used, so that they can be priced: without energy, from the acceptance to the
+/// end. A reservation has one at most.
+pub async fn add_no_shows(db: &mut PgConnection, reservations: &[Uuid]) -> Result<u64> {
+    Ok(sqlx::query!(
+        "insert into charging_sessions (id, station_id, site_id, evse, connector, id_token, state, started_at, ended_at,
+           energy_wh, stop_reason, flags)
+         select r.id, r.station_id, r.site_id, r.connector, r.connector, r.id_token, 'ended', r.accepted_at,
+                greatest(coalesce(r.ended_at, r.expires_at), r.accepted_at), 0, 'ReservationExpired',
+                array['reservation-expired']
+         from reservations r
+         where r.id = any ($1) and r.status = 'expired' and r.accepted_at is not null
+         on conflict (id) do nothing",
+        reservations
+    )
+    .execute(db)
+    .await?
+    .rows_affected())
 }
 
 /// Which ended sessions a walk through all of them comes by.

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -272,4 +273,35 @@ pub fn energy(
         line["source"] = json!(source);
     }
     line
+}
+
+/// A reservation of connector 1 that the station accepted at `from`: used by a session, or by nobody, which is told.
+pub async fn reservation(
+    db: &mut PgConnection,
+    (station, site, token): (Uuid, Uuid, &str),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    used: Option<Uuid>,
+) -> Uuid {
+    let id = ids::new_id(from);
+    let status = if used.is_some() { "used" } else { "expired" };
+    sqlx::query!(
+        "with kept as (
+           insert into reservations (id, number, station_id, site_id, connector, id_token, expires_at, status, created_at,
+             accepted_at, ended_at, transaction_id, actor_kind)
+           values ($1, 1, $2, $3, 1, $4, $6, $8, $5, $5, $6, $7, 'system') returning id)
+         insert into events (at, kind, site_id, station_id, subject, detail)
+         select $6, 'reservation.' || $8, $3, $2, id, '{}' from kept",
+        id,
+        station,
+        site,
+        token,
+        from,
+        to,
+        used,
+        status
+    )
+    .execute(db)
+    .await
+    .unwrap();
+    id
 }
