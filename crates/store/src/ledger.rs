@@ -191,7 +191,7 @@ pub fn hash(entity: Uuid, seq: i64, entry: &NewEntry, prev_hash: &[u8]) -> [u8; 
 ///
 /// # Errors
 /// Those of the database. An entry that does not balance fails when the transaction commits
-/// ([`Error::Conflict`] `ledger_must_balance`).
+/// ([`crate::Error::Conflict`] `ledger_must_balance`).
 pub async fn append(
     db: &mut PgConnection,
     entity: Uuid,
