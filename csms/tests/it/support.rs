@@ -1,5 +1,6 @@
 //! A server on a free port with a database of its own, and a station that is driven by hand. No tests here.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -193,6 +194,8 @@ pub struct Station {
     socket: WebSocketStream<Box<dyn Bytes>>,
     pub protocol: Option<String>,
     count: usize,
+    /// CALLs that came while an answer was waited for: the two directions know nothing of each other.
+    crossed: VecDeque<Value>,
 }
 
 impl Station {
@@ -212,6 +215,7 @@ impl Station {
                     socket,
                     protocol,
                     count: 0,
+                    crossed: VecDeque::new(),
                 })
             }
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
@@ -234,9 +238,15 @@ impl Station {
         let id = format!("call-{}", self.count);
         self.send(&json!([2, id, action, payload]).to_string())
             .await;
-        let answer = self.receive().await;
-        assert_eq!(answer[1], id, "{answer}");
-        answer
+        loop {
+            let answer = self.arrived().await;
+            if answer[0] == 2 {
+                self.crossed.push_back(answer);
+                continue;
+            }
+            assert_eq!(answer[1], id, "{answer}");
+            return answer;
+        }
     }
 
     pub async fn send(&mut self, text: &str) {
@@ -260,6 +270,9 @@ impl Station {
 
     /// The next frame; or the code of the Close frame that came instead.
     pub async fn try_receive(&mut self) -> Result<Value, Option<u16>> {
+        if let Some(call) = self.crossed.pop_front() {
+            return Ok(call);
+        }
         loop {
             match self.next().await {
                 Some(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -272,6 +285,9 @@ impl Station {
 
     /// The next text frame, however long it takes.
     pub async fn receive_whenever(&mut self) -> Value {
+        if let Some(call) = self.crossed.pop_front() {
+            return call;
+        }
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
@@ -283,6 +299,13 @@ impl Station {
 
     /// The next frame.
     pub async fn receive(&mut self) -> Value {
+        match self.crossed.pop_front() {
+            Some(call) => call,
+            None => self.arrived().await,
+        }
+    }
+
+    async fn arrived(&mut self) -> Value {
         loop {
             match self.next().await {
                 Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
