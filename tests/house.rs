@@ -167,6 +167,21 @@ fn is_sql(text: &str) -> bool {
 }
 
 #[test]
+fn the_portal_orders_commands_in_one_place() {
+    // Checked, within the viewer's rights, and audited: `orders` sees to all three.
+    let hits = lines_with(&sources(), |file, line| {
+        file.starts_with("portal/src")
+            && !file.ends_with("portal/src/orders.rs")
+            && (line.contains("NewCommand") || line.contains("commands::queue("))
+    });
+    assert!(
+        hits.is_empty(),
+        "commands beside portal/src/orders.rs:\n{}",
+        hits.join("\n")
+    );
+}
+
+#[test]
 fn time_is_an_argument_of_decisions() {
     let hits = lines_with(&sources(), |file, line| {
         CLOCKLESS.iter().any(|folder| file.starts_with(folder))

@@ -3,15 +3,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use store::{
-    Scoped, audit,
-    commands::{self, NewCommand},
-    secrets,
-    stations_read::Station,
-};
+use store::{Scoped, audit, secrets, stations_read::Station};
 use uuid::Uuid;
 
-use crate::{Result, auth::Viewer};
+use crate::{
+    Result,
+    auth::Viewer,
+    orders::{self, Order},
+};
 
 /// A station that does not come by then keeps its password.
 const EXPIRES: TimeDelta = TimeDelta::hours(1);
@@ -53,26 +52,16 @@ pub(crate) async fn rotate(
     given: Option<String>,
     now: DateTime<Utc>,
 ) -> Result<Rotated> {
-    viewer.must_control(station.site_id)?;
     let made = given
         .is_none()
         .then(|| secrets::random_hex(BYTES).to_ascii_uppercase());
     let key = given.or_else(|| made.clone()).unwrap_or_default();
     let payload = json!({ "key": "AuthorizationKey", "value": key }).to_string();
-    let expires_at = now + EXPIRES;
-    let command = NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action: "ChangeConfiguration",
-        payload: &payload,
-        raw: false,
-        actor_kind: viewer.actor.kind(),
-        actor_id: viewer.actor.id(),
-        expires_at,
-        rerun_of: None,
-        task_id: None,
+    let order = Order {
+        expires_in: EXPIRES,
+        ..Order::new("ChangeConfiguration", payload)
     };
-    let command = commands::queue(db, &command, now).await?;
+    let command = orders::queue(db, viewer, station, &order, now).await?;
     let detail = json!({ "command": command, "made_here": made.is_some() });
     let entity = format!("station/{}", station.id);
     let entry = viewer.did(now, "station.rotate_password", entity, detail);
@@ -80,7 +69,7 @@ pub(crate) async fn rotate(
     Ok(Rotated {
         command,
         made,
-        expires_at,
+        expires_at: now + EXPIRES,
     })
 }
 

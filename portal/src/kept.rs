@@ -3,10 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ocpp::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{
     Scoped, audit,
-    commands::{self, NewCommand},
     configuration::{self, drift},
     configuration_templates, id_tokens,
     reservations::{self, Asked, Reservation, Said},
@@ -14,12 +13,14 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Result, auth::Viewer};
+use crate::{
+    Error, Result,
+    auth::Viewer,
+    orders::{self, Order},
+};
 
 pub(crate) mod charging;
 
-/// What is meant for now must not happen tonight.
-const EXPIRES: TimeDelta = TimeDelta::minutes(10);
 /// A setting may wait for a station that is away.
 const SETTING_EXPIRES: TimeDelta = TimeDelta::days(1);
 /// The longest reservation.
@@ -37,34 +38,6 @@ pub(crate) async fn station(db: &mut Scoped<'_>, identity: &str) -> Result<Stati
         .ok_or_else(|| Error::NotFound(format!("there is no station {identity:?}")))
 }
 
-/// Queues a command, with its line in the audit log.
-async fn send(
-    db: &mut Scoped<'_>,
-    viewer: &Viewer,
-    station: (Uuid, Option<Uuid>),
-    (action, payload): (&str, &Value),
-    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Uuid> {
-    let payload = payload.to_string();
-    let command = NewCommand {
-        station_id: station.0,
-        site_id: station.1,
-        action,
-        payload: &payload,
-        raw: false,
-        actor_kind: viewer.actor.kind(),
-        actor_id: viewer.actor.id(),
-        expires_at,
-        rerun_of: None,
-        task_id: None,
-    };
-    let id = commands::queue(db, &command, now).await?;
-    let entity = format!("station/{}", station.0);
-    let detail = json!({"command": id, "action": action});
-    audit::record(db, &viewer.did(now, "command.queue", entity, detail)).await?;
-    Ok(id)
-}
-
 /// Asks a station for its configuration: all of it, or these keys.
 pub(crate) async fn read_configuration(
     db: &mut Scoped<'_>,
@@ -77,15 +50,8 @@ pub(crate) async fn read_configuration(
         [] => json!({}),
         keys => json!({ "key": keys }),
     };
-    let what = ("GetConfiguration", &payload);
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + EXPIRES),
-    )
-    .await
+    let order = Order::new("GetConfiguration", payload.to_string());
+    orders::queue(db, viewer, station, &order, now).await
 }
 
 /// Sets one key of a station.
@@ -97,15 +63,11 @@ pub(crate) async fn set_key(
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
     let payload = json!({ "key": key, "value": value });
-    let what = ("ChangeConfiguration", &payload);
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + SETTING_EXPIRES),
-    )
-    .await
+    let order = Order {
+        expires_in: SETTING_EXPIRES,
+        ..Order::new("ChangeConfiguration", payload.to_string())
+    };
+    orders::queue(db, viewer, station, &order, now).await
 }
 
 /// The configuration of a station beside what it should be.
@@ -187,10 +149,11 @@ pub(crate) async fn reserve(
     if let Some(parent) = &said.parent {
         payload["parentIdTag"] = json!(parent);
     }
-    let expires_at = said.expires_at.min(now + EXPIRES);
-    let place = (station.id, station.site_id);
-    let what = ("ReserveNow", &payload);
-    let command = send(db, viewer, place, what, (now, expires_at)).await?;
+    let order = Order {
+        expires_in: orders::EXPIRES.min(said.expires_at - now),
+        ..Order::new("ReserveNow", payload.to_string())
+    };
+    let command = orders::queue(db, viewer, station, &order, now).await?;
     let asked = Asked {
         station_id: station.id,
         site_id: station.site_id,
@@ -226,15 +189,8 @@ pub(crate) async fn cancel_reservation(
     let detail = json!({"number": reservation.number});
     audit::record(db, &viewer.did(now, "reservation.cancel", entity, detail)).await?;
     let payload = json!({ "reservationId": reservation.number });
-    let what = ("CancelReservation", &payload);
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + EXPIRES),
-    )
-    .await
+    let order = Order::new("CancelReservation", payload.to_string());
+    orders::queue(db, viewer, &station, &order, now).await
 }
 
 /// Asks a station which version its list has.
@@ -244,15 +200,8 @@ pub(crate) async fn ask_list_version(
     station: &Station,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
-    let what = ("GetLocalListVersion", &json!({}));
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + EXPIRES),
-    )
-    .await
+    let order = Order::new("GetLocalListVersion", "{}");
+    orders::queue(db, viewer, station, &order, now).await
 }
 
 /// Asks a station what its profiles come to.
@@ -264,31 +213,6 @@ pub(crate) async fn ask_composite(
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
     let payload = json!({"connectorId": connector, "duration": seconds, "chargingRateUnit": unit});
-    let what = ("GetCompositeSchedule", &payload);
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + EXPIRES),
-    )
-    .await
-}
-
-/// Sends a command that a form put together.
-pub(crate) async fn send_now(
-    db: &mut Scoped<'_>,
-    viewer: &Viewer,
-    station: &Station,
-    what: (&str, &Value),
-    now: DateTime<Utc>,
-) -> Result<Uuid> {
-    send(
-        db,
-        viewer,
-        (station.id, station.site_id),
-        what,
-        (now, now + EXPIRES),
-    )
-    .await
+    let order = Order::new("GetCompositeSchedule", payload.to_string());
+    orders::queue(db, viewer, station, &order, now).await
 }

@@ -10,7 +10,7 @@ use ocpp::v16::{
 use serde_json::json;
 use store::{
     Scoped, audit,
-    commands::{self, NewCommand, redact},
+    commands::redact,
     files::{self, Purpose},
     station_jobs::{self, Kind, NewJob},
     stations_read::Station,
@@ -18,7 +18,12 @@ use store::{
 use uuid::Uuid;
 use x509_parser::pem::Pem;
 
-use crate::{AppState, Error, Result, auth::Viewer, error::Complaint};
+use crate::{
+    AppState, Error, Result,
+    auth::Viewer,
+    error::Complaint,
+    orders::{self, Order},
+};
 
 /// A station that is away may come back until then.
 const EXPIRES: TimeDelta = TimeDelta::days(1);
@@ -306,20 +311,11 @@ async fn ask(
     asked: &Asked<'_>,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
-    let (actor_kind, actor_id) = (viewer.actor.kind(), viewer.actor.id());
-    let command = NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action: asked.action,
-        payload: asked.payload,
-        raw: false,
-        actor_kind,
-        actor_id,
-        expires_at: now + EXPIRES,
-        rerun_of: None,
-        task_id: None,
+    let order = Order {
+        expires_in: EXPIRES,
+        ..Order::new(asked.action, asked.payload)
     };
-    let command_id = commands::queue(db, &command, now).await?;
+    let command_id = orders::queue(db, viewer, station, &order, now).await?;
     let location = asked
         .location
         .map(|location| redact::location(location).unwrap_or_else(|| location.to_owned()));
@@ -333,8 +329,8 @@ async fn ask(
         location: location.as_deref(),
         log_type: asked.log_type,
         file_id: asked.file_id,
-        actor_kind,
-        actor_id,
+        actor_kind: viewer.actor.kind(),
+        actor_id: viewer.actor.id(),
     };
     let job = station_jobs::add(db, &job, now).await?;
     let detail = json!({"job": job, "command": command_id, "action": asked.action, "image": asked.file_id,

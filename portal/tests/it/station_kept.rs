@@ -314,6 +314,10 @@ async fn profiles_are_drawn_set_and_cleared() {
         .await;
     assert_eq!(bad.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(bad.body.contains("has no transaction now"), "{}", bad.body);
+    // What is no number does not clear all of them, nor is another connector asked for it.
+    done(&who, &format!("{path}/clear"), "number=three", path).await;
+    done(&who, &format!("{path}/ask"), "connector=x&seconds=60", path).await;
+    assert_eq!(rig.command().await.0, "SetChargingProfile");
     done(&who, &format!("{path}/clear"), "number=3", path).await;
     assert_eq!(
         rig.command().await,

@@ -24,6 +24,7 @@ use crate::{
         self,
         charging::{self, Both, Capability, View},
     },
+    orders::{self, Order},
     pages::{again, asked::Parameters, flash::Flash, form::Form, frame::Frame, html},
     view::{Moment, steps::Steps},
 };
@@ -343,14 +344,8 @@ async fn set(
         return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let payload = charging_form::payload(&wanted, number, running.map(|running| running.0), now);
-    kept::send_now(
-        &mut db,
-        &viewer,
-        &station,
-        ("SetChargingProfile", &payload),
-        now,
-    )
-    .await?;
+    let order = Order::new("SetChargingProfile", payload.to_string());
+    orders::queue(&mut db, &viewer, &station, &order, now).await?;
     db.commit().await?;
     let sent = Flash::new("The profile is being sent. It counts once the station accepted it.");
     Ok(sent.to(&app, &super::path(&station.identity, SLUG)))
@@ -360,24 +355,22 @@ async fn clear(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-    form: Form,
+    mut form: Form,
 ) -> Result<Response> {
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = kept::station(&mut db, &identity).await?;
     viewer.must_control(station.site_id)?;
-    let payload = match form.value("number").parse::<i32>() {
-        Ok(number) => json!({ "id": number }),
-        Err(_) => json!({}),
-    };
-    kept::send_now(
-        &mut db,
-        &viewer,
-        &station,
-        ("ClearChargingProfile", &payload),
-        now,
-    )
-    .await?;
+    // Only what was left empty means all of them.
+    let number: Option<i32> =
+        form.optional("number", "a profile's number", |text| text.parse().ok());
+    if !form.is_clean() {
+        let said = "Nothing was cleared: expected a profile's number, or none for all.";
+        return Ok(Flash::new(said).to(&app, &super::path(&station.identity, SLUG)));
+    }
+    let payload = number.map_or_else(|| json!({}), |number| json!({ "id": number }));
+    let order = Order::new("ClearChargingProfile", payload.to_string());
+    orders::queue(&mut db, &viewer, &station, &order, now).await?;
     db.commit().await?;
     let sent = Flash::new("The station was asked to clear it.");
     Ok(sent.to(&app, &super::path(&station.identity, SLUG)))
@@ -387,14 +380,20 @@ async fn ask(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-    form: Form,
+    mut form: Form,
 ) -> Result<Response> {
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = kept::station(&mut db, &identity).await?;
     viewer.must_control(station.site_id)?;
-    let connector = form.value("connector").parse().unwrap_or(1);
-    let seconds = form.value("seconds").parse().unwrap_or(6 * 3600);
+    let connector = form.read("connector", "a connector's number", |text| {
+        text.parse().ok()
+    });
+    let seconds = form.read("seconds", "a number of seconds", |text| text.parse().ok());
+    let (Some(connector), Some(seconds)) = (connector, seconds) else {
+        let said = "Nothing was asked: expected a connector's number, and for how many seconds.";
+        return Ok(Flash::new(said).to(&app, &super::path(&station.identity, SLUG)));
+    };
     let watts = form.value("unit") == "W";
     let wanted = (connector, seconds, unit(watts));
     kept::ask_composite(&mut db, &viewer, &station, wanted, now).await?;

@@ -10,9 +10,8 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use store::{
-    Scoped, audit, certificate_requests, client_certificates,
-    commands::{self, NewCommand},
-    credentials as pending, refusals, security_events,
+    Scoped, certificate_requests, client_certificates, credentials as pending, refusals,
+    security_events,
 };
 
 use super::Head;
@@ -21,6 +20,7 @@ use crate::{
     api::input::Segment,
     auth::Viewer,
     credentials,
+    orders::{self, Order},
     pages::{flash::Flash, frame::Frame, html},
     view::Moment,
 };
@@ -132,25 +132,12 @@ async fn ask_for_certificate(
     Segment(identity): Segment,
 ) -> Result<Response> {
     let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
-    viewer.must_control(head.station.site_id)?;
-    let now = app.clock.now();
     let payload = json!({ "requestedMessage": "SignChargePointCertificate" }).to_string();
-    let command = NewCommand {
-        station_id: head.station.id,
-        site_id: head.station.site_id,
-        action: "ExtendedTriggerMessage",
-        payload: &payload,
-        raw: false,
-        actor_kind: viewer.actor.kind(),
-        actor_id: viewer.actor.id(),
-        expires_at: now + EXPIRES,
-        rerun_of: None,
-        task_id: None,
+    let order = Order {
+        expires_in: EXPIRES,
+        ..Order::new("ExtendedTriggerMessage", payload)
     };
-    let command = commands::queue(&mut db, &command, now).await?;
-    let detail = json!({ "command": command, "action": "ExtendedTriggerMessage" });
-    let entity = format!("station/{}", head.station.id);
-    audit::record(&mut db, &viewer.did(now, "command.queue", entity, detail)).await?;
+    orders::queue(&mut db, &viewer, &head.station, &order, app.clock.now()).await?;
     db.commit().await?;
     let said = format!("{} is asked for a certificate request.", head.identity());
     Ok(Flash::new(said).to(&app, &head.below(SLUG)))
