@@ -87,7 +87,7 @@ fn plain(stream: TcpStream, address: IpAddr) -> Arrival {
         security: Security::Plain,
     };
     Arrival {
-        wire: Wire::Plain(stream),
+        wire: Wire::Left(stream),
         route,
     }
 }
@@ -147,7 +147,7 @@ async fn encrypted(
         security: Security::Tls(loaded.judge(sent, csms.clock.now())),
     };
     Ok(Arrival {
-        wire: Wire::Tls(Box::new(stream)),
+        wire: Wire::Right(Box::new(stream)),
         route,
     })
 }

@@ -215,7 +215,7 @@ impl Target {
                     why: "nobody said whom to believe (--ca)",
                 });
             }
-            (_, false) => Wire::Plain(stream),
+            (_, false) => Wire::Left(stream),
         };
         match client_async_with_config(request, stream, Some(small_buffers())).await {
             Ok((socket, _)) => Ok(socket),

@@ -3,16 +3,11 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
 };
 
 use anyhow::{Context as _, bail};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -22,26 +17,19 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     },
 };
+use tokio_util::either::Either;
 
-/// A socket of a charge point.
-#[derive(Debug)]
-pub enum Wire {
-    /// As it is.
-    Plain(TcpStream),
-    /// Within TLS; boxed, for a swarm has many without.
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// A socket of a charge point: as it is on the left, within TLS on the right; boxed there, for a swarm has many without.
+pub type Wire = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-impl Wire {
-    /// Ends it as a power cut does: a reset, and no port is left waiting.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn set_zero_linger(&self) -> io::Result<()> {
-        match self {
-            Wire::Plain(stream) => stream.set_zero_linger(),
-            Wire::Tls(stream) => stream.get_ref().0.set_zero_linger(),
-        }
+/// Ends it as a power cut does: a reset, and no port is left waiting.
+///
+/// # Errors
+/// When the system refuses.
+pub fn set_zero_linger(wire: &Wire) -> io::Result<()> {
+    match wire {
+        Wire::Left(stream) => stream.set_zero_linger(),
+        Wire::Right(stream) => stream.get_ref().0.set_zero_linger(),
     }
 }
 
@@ -132,7 +120,7 @@ impl Tls {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await?;
-        Ok(Wire::Tls(Box::new(stream)))
+        Ok(Wire::Right(Box::new(stream)))
     }
 }
 
@@ -148,44 +136,4 @@ fn certificates(flag: &'static str, pem: &[u8]) -> anyhow::Result<Vec<Certificat
         bail!("{flag}: it holds no certificates in PEM");
     }
     Ok(found)
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
 }

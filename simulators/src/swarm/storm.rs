@@ -3,7 +3,10 @@
 use std::{rc::Rc, sync::atomic::Ordering, time::Duration};
 
 use super::worker::{Phase, Worker};
-use crate::socket::{ConnectError, Socket};
+use crate::{
+    socket::{ConnectError, Socket},
+    wire,
+};
 
 /// A refused station knocks again after this.
 const KNOCK_AGAIN: Duration = Duration::from_millis(100);
@@ -33,7 +36,7 @@ pub(super) async fn station(worker: Rc<Worker>, number: usize) {
 /// As a power cut does it: a reset, no closing handshake (and no port left in TIME_WAIT).
 fn cut(socket: Option<Socket>, worker: &Worker) {
     if let Some(socket) = socket
-        && let Err(problem) = socket.get_ref().set_zero_linger()
+        && let Err(problem) = wire::set_zero_linger(socket.get_ref())
     {
         worker
             .shared
