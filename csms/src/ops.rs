@@ -95,6 +95,8 @@ struct Charging {
     pieced: Option<(i64, i64)>,
 }
 
+/// Connectors remembered as charging, at most: a station names whatever numbers it likes.
+const MOST_CHARGING: usize = 100;
 /// A StartTransaction may be so late behind the status: before that nothing is pieced together.
 const LATE_START: TimeDelta = TimeDelta::seconds(60);
 
@@ -149,11 +151,13 @@ impl Seated {
             .iter()
             .position(|charging| charging.connector == connector);
         match (status, known) {
-            ("Charging", None) if connector > 0 => memory.charging.push(Charging {
-                connector,
-                since: at,
-                pieced: None,
-            }),
+            ("Charging", None) if connector > 0 && memory.charging.len() < MOST_CHARGING => {
+                memory.charging.push(Charging {
+                    connector,
+                    since: at,
+                    pieced: None,
+                });
+            }
             ("Charging" | "SuspendedEV" | "SuspendedEVSE", _) | (_, None) => {}
             (_, Some(at)) => return memory.charging.remove(at).pieced,
         }
@@ -302,5 +306,35 @@ fn told(event: EventRow) -> Effect {
     Effect {
         events: vec![event],
         ..Effect::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_station_that_names_connectors_without_end_fills_no_memory() {
+        let station = Station {
+            id: Uuid::from_u128(1),
+            identity: "CP1".to_owned(),
+            site_id: None,
+            registration: Registration::Accepted,
+            security_profile: 0,
+            password_hash: None,
+            options: store::stations::Options::default(),
+            first_accepted_at: None,
+            access: store::stations::Access::default(),
+        };
+        let (seated, then) = (Seated::new(station, None), DateTime::UNIX_EPOCH);
+        for connector in 1..100_000 {
+            seated.says(connector, "Charging", then);
+        }
+        assert_eq!(seated.memory().charging.len(), MOST_CHARGING);
+        // Whoever is remembered still is, and gives its place up.
+        let later = then + LATE_START;
+        assert_eq!(seated.charges_unannounced(1, later), Some(then));
+        seated.says(1, "Available", later);
+        assert_eq!(seated.charges_unannounced(1, later), None);
     }
 }
