@@ -36,12 +36,7 @@ async fn mailed_code(product: &Product) -> String {
 async fn type_into(browser: &Browser, id: &str, text: &str) {
     let field = browser.driver.find(By::Id(id)).await.unwrap();
     field.send_keys(text).await.unwrap();
-    let button = browser
-        .driver
-        .find(By::Css("form button.primary"))
-        .await
-        .unwrap();
-    button.click().await.unwrap();
+    browser.click_on(By::Css("form button.primary")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,14 +89,7 @@ async fn a_charge_is_watched_from_the_sign_in_to_its_curve() {
         .until(&format!("{active}.innerText.includes('EYES-1')"))
         .await;
     browser.picture("product-charging").await;
-    browser
-        .driver
-        .find(By::Css("tr[id^=active-] a"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    browser.click_on(By::Css("tr[id^=active-] a")).await;
     browser
         .until("document.querySelector('h1').innerText.includes('EYES-1')")
         .await;

@@ -1,6 +1,7 @@
 //! A charge, watched: it appears on the overview without a reload, its power follows, it ends in the list, its curve opens.
 
 use chrono::TimeDelta;
+use thirtyfour::By;
 
 use crate::{
     chromium::{Browser, Screen},
@@ -48,12 +49,7 @@ async fn a_charge_appears_ends_and_opens_its_curve() {
         .until(&format!("{row} && {row}.innerText.includes('HQ-DC-01')"))
         .await;
 
-    let link = browser
-        .driver
-        .find(thirtyfour::By::Css("#content table a"))
-        .await
-        .unwrap();
-    link.click().await.unwrap();
+    browser.click_on(By::Css("#content table a")).await;
     browser
         .until("document.querySelector('h1').innerText.includes('HQ-DC-01')")
         .await;

@@ -7,10 +7,14 @@ use std::{
     time::Duration,
 };
 
-use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver};
+use thirtyfour::{
+    By, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver,
+};
 
 /// Long enough for a slow machine; nothing waits this long unless it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// From one look to the next.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// What one looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,25 +121,43 @@ impl Browser {
         self.driver.add_cookie(cookie).await.unwrap();
     }
 
-    /// Waits until the script says true.
+    /// Waits until the script says true. What it fails on is not there yet: a page may be on its way out or in.
     pub async fn until(&self, script: &str) {
+        let patient =
+            format!("try {{ return Boolean({script}) }} catch (e) {{ return String(e) }}");
         let started = std::time::Instant::now();
         loop {
-            let answer = self
-                .driver
-                .execute(format!("return Boolean({script})"), vec![])
-                .await
-                .unwrap();
-            if answer.json().as_bool() == Some(true) {
+            let answer = self.driver.execute(&patient, vec![]).await;
+            let answer = answer.map(|said| said.json().clone());
+            if matches!(answer, Ok(serde_json::Value::Bool(true))) {
                 return;
             }
             assert!(
                 started.elapsed() < PATIENCE,
-                "never became true: {script}\n{}",
+                "never became true: {script}: {answer:?}\n{}",
                 self.driver.source().await.unwrap()
             );
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(GLANCE).await;
         }
+    }
+
+    /// Clicks on what is found so. What is not there yet, moves or is swapped while one reaches for it, is reached for
+    /// again: none of these errors comes of a click that happened.
+    pub async fn click_on(&self, what: By) {
+        let started = std::time::Instant::now();
+        loop {
+            match self.reach(&what).await {
+                Ok(()) => return,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "click on {what:?}: {error}"),
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    async fn reach(&self, what: &By) -> thirtyfour::error::WebDriverResult<()> {
+        let element = self.driver.find(what.clone()).await?;
+        element.scroll_into_view().await?;
+        element.click().await
     }
 
     /// What the console complains of, which includes violations of the content security policy.
@@ -173,7 +195,7 @@ async fn connect(port: u16, capabilities: &ChromeCapabilities) -> WebDriver {
         match WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities.clone()).await {
             Ok(driver) => return driver,
             Err(error) if started.elapsed() > PATIENCE => panic!("chromedriver: {error}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => tokio::time::sleep(GLANCE).await,
         }
     }
 }

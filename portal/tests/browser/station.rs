@@ -69,7 +69,7 @@ async fn tabs_lead_to_each_other_and_messages_appear_as_they_come() {
         .await;
     for title in ["Sessions", "History", "Messages"] {
         let link = By::XPath(format!("//nav[contains(@class,'tabs')]/a[.='{title}']"));
-        driver.find(link).await.unwrap().click().await.unwrap();
+        browser.click_on(link).await;
         let here = format!(
             "document.querySelector('nav.tabs [aria-current=page]')?.textContent === '{title}'"
         );
@@ -90,24 +90,11 @@ async fn tabs_lead_to_each_other_and_messages_appear_as_they_come() {
     browser
         .until("document.querySelector('table.messages tbody th')?.textContent.trim() === 'DataTransfer'")
         .await;
-    // Paused it stays as it is.
-    driver
-        .find(By::LinkText("Pause"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    // Paused it stays as it is.browser.click_on(By::LinkText("Pause")).await;
     browser
         .until("[...document.querySelectorAll('a')].some((a) => a.textContent === 'Resume')")
         .await;
-    driver
-        .find(By::LinkText("DataTransfer"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    browser.click_on(By::LinkText("DataTransfer")).await;
     browser.until("document.querySelector('pre.json')?.textContent.includes('\"vendorId\": \"com.example\"')").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
@@ -135,20 +122,14 @@ async fn an_unknown_tag_is_added_by_its_button_and_that_can_be_undone() {
     let driver = &browser.driver;
     driver.goto(format!("{}/tags", running.url)).await.unwrap();
     let add = By::Css("[aria-label='Add 04NEWCARD77']");
-    driver.find(add).await.unwrap().click().await.unwrap();
+    browser.click_on(add).await;
     browser
         .until("location.pathname === '/tags/04NEWCARD77'")
         .await;
     browser
         .until("document.querySelector('.toast')?.textContent.includes('may charge')")
         .await;
-    driver
-        .find(By::Css(".toast button"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    browser.click_on(By::Css(".toast button")).await;
     browser.until("location.pathname === '/tags'").await;
     browser
         .until("document.querySelector(\"[aria-label='Add 04NEWCARD77']\")")

@@ -19,16 +19,13 @@ impl Browser {
     /// Presses the button with these words.
     async fn click(&self, words: &str) {
         let path = format!("//button[normalize-space()='{words}']");
-        let button = self.driver.find(By::XPath(path)).await.unwrap();
-        button.scroll_into_view().await.unwrap();
-        button.click().await.unwrap();
+        self.click_on(By::XPath(path)).await;
     }
 
     /// Chooses what is called so.
     async fn choose(&self, id: &str, words: &str) {
         let path = format!("//select[@id='{id}']/option[normalize-space()='{words}']");
-        let option = self.driver.find(By::XPath(path)).await.unwrap();
-        option.click().await.unwrap();
+        self.click_on(By::XPath(path)).await;
     }
 
     /// Drags over the week, from an hour of a day to an hour of another.
@@ -120,8 +117,7 @@ async fn cheap_nights_are_painted_assigned_and_tried_on_a_session() {
         .until("!document.querySelector('[popover]:popover-open')")
         .await;
 
-    let simulate = browser.driver.find(By::LinkText("Simulate")).await.unwrap();
-    simulate.click().await.unwrap();
+    browser.click_on(By::LinkText("Simulate")).await;
     browser.click("Price this session").await;
     browser
         .until("document.querySelector('tfoot').innerText.includes('kWh')")
