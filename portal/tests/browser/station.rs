@@ -90,7 +90,8 @@ async fn tabs_lead_to_each_other_and_messages_appear_as_they_come() {
     browser
         .until("document.querySelector('table.messages tbody th')?.textContent.trim() === 'DataTransfer'")
         .await;
-    // Paused it stays as it is.browser.click_on(By::LinkText("Pause")).await;
+    // Paused it stays as it is.
+    browser.click_on(By::LinkText("Pause")).await;
     browser
         .until("[...document.querySelectorAll('a')].some((a) => a.textContent === 'Resume')")
         .await;
