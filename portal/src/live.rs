@@ -1,5 +1,7 @@
 //! Live pages: `GET /events` sends what changed of a page as HTML fragments (server-sent events). One reader of the
 //! outbox serves all viewers; each viewer's stream looks again through that viewer's own scope, at most once a second.
+//! Any event of the viewer's sites is a reason to look: what is kept of a station changes with the event of the command
+//! that changed it. What makes no event is seen by looking from time to time.
 
 use std::collections::{HashMap, VecDeque, hash_map::DefaultHasher};
 use std::convert::Infallible;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{Result, Scoped};
 
 /// By what a certificate is named on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HashData {
     /// SHA256, SHA384 or SHA512.
     pub algorithm: String,
@@ -137,6 +137,11 @@ pub async fn list(db: &mut Scoped<'_>, station: Uuid) -> Result<Vec<Installed>> 
 /// and no other is known.
 pub async fn is_last_root(db: &mut Scoped<'_>, station: Uuid, serial_number: &str) -> Result<bool> {
     let installed = list(db, station).await?;
+    Ok(is_last_of(&installed, serial_number))
+}
+
+/// The same of a list that was read.
+pub fn is_last_of(installed: &[Installed], serial_number: &str) -> bool {
     let mut roots: Vec<String> = installed
         .iter()
         .filter(|installed| installed.certificate_use == "CentralSystemRootCertificate")
@@ -144,7 +149,7 @@ pub async fn is_last_root(db: &mut Scoped<'_>, station: Uuid, serial_number: &st
         .collect();
     roots.sort();
     roots.dedup();
-    Ok(roots == [plain(serial_number)])
+    roots == [plain(serial_number)]
 }
 
 /// A serial number, however a station wrote it.

@@ -16,6 +16,14 @@
     if (pill.textContent !== next) pill.textContent = next;
   }
 
+  // What a person opened, ticked or typed stays as it is when the page is renewed around it.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => {
+    if (name === "open") return node.localName !== "details";
+    if (name === "checked") return node.localName !== "input";
+    if (name === "selected") return node.localName !== "option";
+    return name !== "value" || !node.matches("textarea, input:not([type=hidden], [type=checkbox], [type=radio])");
+  };
+
   function page() { return document.getElementById("content"); }
   function isLive() { return page() && page().hasAttribute("sse-connect"); }
 

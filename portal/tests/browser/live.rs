@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use store::installed_certificates::{self, HashData};
+use thirtyfour::By;
 use uuid::Uuid;
 
 use crate::{
@@ -77,6 +79,60 @@ async fn a_page_that_nobody_looks_at_rests_and_catches_up() {
     scene.browser.until(&row).await;
     scene.until_pill("live").await;
     assert_eq!(scene.browser.complaints().await, Vec::<String>::new());
+}
+
+/// A page is renewed around what a person does on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_opened_or_typed_stays_when_the_page_changes() {
+    let scene = Scene::set().await;
+    let (driver, browser) = (scene.browser.driver.clone(), &scene.browser);
+    let trust = async |serial: &str| {
+        let hash = HashData {
+            algorithm: "SHA256".to_owned(),
+            issuer_name_hash: "aa".to_owned(),
+            issuer_key_hash: "bb".to_owned(),
+            serial_number: serial.to_owned(),
+        };
+        let mut db = scene.running.db.pool.acquire().await.unwrap();
+        let (root, now) = ("ManufacturerRootCertificate", scene.running.clock.now());
+        installed_certificates::add(&mut db, scene.station.0, root, &hash, None, now)
+            .await
+            .unwrap();
+    };
+    trust("02").await;
+    let url = format!("{}/stations/HQ-DC-01/security", scene.running.url);
+    driver.goto(url).await.unwrap();
+    scene.until_pill("live").await;
+    let details = "document.querySelector('[id^=trusted-] details')";
+    browser
+        .click_on(By::Css("[id^=trusted-] details summary"))
+        .await;
+    browser.until(&format!("{details}.open")).await;
+    let field = driver.find(By::Id("f-certificate")).await.unwrap();
+    field.send_keys("-----BEGIN").await.unwrap();
+    browser
+        .click_on(By::Css("[aria-label='Delete certificate 02']"))
+        .await;
+    let asks = "document.querySelector('.dialog:popover-open h2').textContent.includes('Delete')";
+    browser.until(asks).await;
+
+    // It stands above the other one.
+    trust("01").await;
+    let two = "document.querySelectorAll('[id^=trusted-]').length === 2";
+    browser.until(two).await;
+    let row = "document.querySelectorAll('tr[id^=trusted-]')[1]";
+    browser
+        .until(&format!("{row}.querySelector('details').open"))
+        .await;
+    browser
+        .until(&format!(
+            "{row}.querySelector('.dialog').matches(':popover-open')"
+        ))
+        .await;
+    browser
+        .until("document.getElementById('f-certificate').value === '-----BEGIN'")
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// A stream of server-sent events, read one at a time.
-struct Stream {
+pub struct Stream {
     body: BodyDataStream,
     text: String,
 }
 
 impl Stream {
-    async fn open(
+    pub async fn open(
         portal: &Portal,
         browser: &Browser<'_>,
         query: &str,
@@ -45,8 +45,13 @@ impl Stream {
         }
     }
 
+    /// Waits until an event of this name says so.
+    pub async fn until(&mut self, name: &str, said: &str) {
+        while !self.next(name).await.1.contains(said) {}
+    }
+
     /// The next event that has this name: its id and its HTML.
-    async fn next(&mut self, name: &str) -> (String, String) {
+    pub async fn next(&mut self, name: &str) -> (String, String) {
         let wanted = format!("event: {name}");
         let event = async {
             loop {
@@ -62,7 +67,7 @@ impl Stream {
                 self.text.push_str(std::str::from_utf8(&bytes).unwrap());
             }
         };
-        let event = tokio::time::timeout(Duration::from_secs(20), event).await;
+        let event = tokio::time::timeout(Duration::from_secs(30), event).await;
         let event = event.unwrap_or_else(|_| panic!("no event {name} came"));
         let of = |field: &str| -> Vec<&str> {
             event

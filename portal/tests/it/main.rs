@@ -31,6 +31,7 @@ mod sign_in;
 mod station;
 mod station_jobs;
 mod station_kept;
+mod station_live;
 mod stations;
 #[path = "../support/mod.rs"]
 mod support;

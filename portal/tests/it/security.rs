@@ -2,9 +2,16 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use store::{people::Role, refusals, stations};
+use store::{
+    installed_certificates::{self, HashData},
+    people::Role,
+    refusals, stations,
+};
 
-use crate::harness::{BOTH, Portal, complains};
+use crate::{
+    harness::{BOTH, Portal, complains},
+    station_jobs::CERTIFICATE,
+};
 
 const ROTATE: &str = "/api/v1/stations/CP-1/credentials/rotate";
 
@@ -148,4 +155,116 @@ async fn a_certificate_name_is_one_stations_alone() {
     );
     complains(&set("CP-2", json!(7)).await, "/certificate_name", "CN");
     assert!(stations::is_identity("CP-2"));
+}
+
+fn url_encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A button's id, which says what it is about.
+fn id_after(page: &str, mark: &str) -> String {
+    let from = page.find(mark).unwrap_or_else(|| panic!("{mark}: {page}"));
+    page[from + mark.len()..].chars().take(16).collect()
+}
+
+#[tokio::test]
+async fn what_a_station_trusts_is_shown_asked_for_installed_and_deleted() {
+    let portal = Portal::start().await;
+    station(&portal).await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let mut reader = store::Scope::All.begin(&portal.db.pool).await.unwrap();
+    let found = store::stations_read::get(&mut reader, "CP-1")
+        .await
+        .unwrap();
+    let id = found.unwrap().id;
+    let hash = |serial: &str, key: &str| HashData {
+        algorithm: "SHA256".to_owned(),
+        issuer_name_hash: "aa11".to_owned(),
+        issuer_key_hash: key.to_owned(),
+        serial_number: serial.to_owned(),
+    };
+    let now = portal.clock.now();
+    for (serial, certificate_use, key, pem) in [
+        ("01", "CentralSystemRootCertificate", "bb22", None),
+        (
+            "02",
+            "ManufacturerRootCertificate",
+            "bb22",
+            Some(CERTIFICATE),
+        ),
+        ("03", "ManufacturerRootCertificate", "", None),
+    ] {
+        let hash = hash(serial, key);
+        installed_certificates::add(&mut db, id, certificate_use, &hash, pem, now)
+            .await
+            .unwrap();
+    }
+    let path = "/stations/CP-1/security";
+    let page = admin.get(path).await.body;
+    for said in [
+        "Firmware signing",
+        "not installed from here",
+        "aa11",
+        "bb22",
+        "The last by which it knows a central system.",
+        "Ask the station first",
+        "8 Mar 2076",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert_eq!(page.matches(">Delete it<").count(), 1, "{page}");
+
+    let commands = async || {
+        let key = portal.key(BOTH, &[]).await;
+        let list = key.get("/api/v1/commands").await.json();
+        let items = list["items"].as_array().unwrap().clone();
+        items
+            .into_iter()
+            .map(|command| (command["action"].clone(), command["payload"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let asked = admin.post(&format!("{path}/trusted/ask"), "").await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER, "{}", asked.body);
+    let queued = commands().await;
+    for (wire, _) in [
+        ("CentralSystemRootCertificate", 1),
+        ("ManufacturerRootCertificate", 2),
+    ] {
+        let pair = (
+            json!("GetInstalledCertificateIds"),
+            json!({"certificateType": wire}),
+        );
+        assert!(queued.contains(&pair), "{queued:?}");
+    }
+    let wrong = admin
+        .post(
+            &format!("{path}/trusted"),
+            "use=Everything&certificate=none",
+        )
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for said in ["“Everything” is not one of", "expected a certificate"] {
+        assert!(wrong.body.contains(said), "{said}: {}", wrong.body);
+    }
+    let certificate = url_encoded(CERTIFICATE);
+    let form = format!("use=ManufacturerRootCertificate&certificate={certificate}");
+    let sent = admin.post(&format!("{path}/trusted"), &form).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    let certificate = json!({"certificateType": "ManufacturerRootCertificate",
+                             "certificate": CERTIFICATE.trim()});
+    let install = (json!("InstallCertificate"), certificate);
+    assert!(commands().await.contains(&install));
+
+    let id = id_after(&page, "popovertarget=\"delete-");
+    let delete = format!("{path}/trusted/delete");
+    let sent = admin.post(&delete, &format!("id={id}")).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    let named = json!({"certificateHashData": {"hashAlgorithm": "SHA256", "issuerNameHash": "aa11",
+                       "issuerKeyHash": "bb22", "serialNumber": "02"}});
+    let commands = commands().await;
+    assert!(commands.contains(&(json!("DeleteCertificate"), named)));
+    let last = id_after(&page, "<tr id=\"trusted-");
+    let refused = admin.post(&delete, &format!("id={last}")).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.body);
 }

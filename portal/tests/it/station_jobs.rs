@@ -19,7 +19,7 @@ const FIRMWARE: &str = "/api/v1/stations/CP-1/firmware-jobs";
 const LOGS: &str = "/api/v1/stations/CP-1/log-jobs";
 
 /// A certificate that nothing depends on; its key was never kept.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
+pub const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
 MIIBrDCCAVGgAwIBAgIUWhaghKxGs2iBFc4/x8qhCZPyVqkwCgYIKoZIzj0EAwIw\n\
 KjENMAsGA1UECgwEQWNtZTEZMBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzAgFw0y\n\
 NjExMjYxNTMzNDhaGA8yMDc2MDMwODE1MzM0OFowKjENMAsGA1UECgwEQWNtZTEZ\n\

@@ -11,6 +11,7 @@ use ocpp::{
 use rust_decimal::Decimal;
 use serde_json::json;
 use store::{
+    Scoped,
     charging_profiles::{self, Profile},
     configuration,
 };
@@ -24,8 +25,16 @@ use crate::{
         self,
         charging::{self, Both, Capability, View},
     },
+    live::Part,
     orders::{self, Order},
-    pages::{again, asked::Parameters, flash::Flash, form::Form, frame::Frame, html},
+    pages::{
+        again,
+        asked::{Parameters, query},
+        flash::Flash,
+        form::Form,
+        frame::Frame,
+        html,
+    },
     view::{Moment, steps::Steps},
 };
 
@@ -36,7 +45,7 @@ const MOST: i64 = 100;
 const HOURS: [(i64, &str); 3] = [(1, "1 hour"), (6, "6 hours"), (24, "24 hours")];
 
 #[derive(Template)]
-#[template(path = "station_charging.html")]
+#[template(path = "station_charging.html", blocks = ["composite", "profiles"])]
 struct Page {
     frame: Frame,
     head: Head,
@@ -118,27 +127,45 @@ fn asked(parameters: &Parameters) -> Result<View> {
 
 async fn page(
     State(app): State<AppState>,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
     parameters: Parameters,
 ) -> Result<Response> {
     let view = asked(&parameters)?;
-    html(&load(&app, frame, &identity, view, charging_form::empty()).await?)
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    let form = charging_form::empty();
+    html(&load(&mut db, frame, head, view, form, app.clock.now()).await?)
+}
+
+/// What of it changes by itself.
+pub(super) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    parameters: &Parameters,
+    now: DateTime<Utc>,
+) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, asked(parameters)?, Form::default(), now).await?;
+    Ok(vec![
+        Part::render("composite", &page.as_composite())?,
+        Part::render("profiles", &page.as_profiles())?,
+    ])
 }
 
 async fn load(
-    app: &AppState,
-    mut frame: Frame,
-    identity: &str,
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    mut head: Head,
     view: View,
     form: Form,
+    now: DateTime<Utc>,
 ) -> Result<Page> {
-    let (mut db, head) = Head::open(app, &mut frame, identity, SLUG).await?;
-    let (station, now) = (head.station.id, app.clock.now());
-    let rows = charging_profiles::list(&mut db, station, true, MOST).await?;
-    let both = charging::both(&mut db, station, view, now).await?;
-    let keys = configuration::of(&mut db, station).await?;
-    let answers = charging_profiles::answers(&mut db, station).await?;
+    let station = head.station.id;
+    head.live_query = query(&pairs(view)).replacen('?', "&", 1);
+    let rows = charging_profiles::list(db, station, true, MOST).await?;
+    let both = charging::both(db, station, view, now).await?;
+    let keys = configuration::of(db, station).await?;
+    let answers = charging_profiles::answers(db, station).await?;
     let theirs = comparable(&both, view, now);
     let chart = Steps::of(&both.expected, &theirs, view.seconds);
     let mark = |second: i64| Moment::new(now + TimeDelta::seconds(second), head.zone()).clock;
@@ -214,15 +241,25 @@ fn comparable(both: &Both, view: View, now: DateTime<Utc>) -> Vec<Step> {
     steps
 }
 
+/// The query of a view.
+fn pairs(view: View) -> [(&'static str, String); 3] {
+    [
+        ("connector", view.connector.to_string()),
+        ("hours", (view.seconds / 3600).to_string()),
+        ("unit", unit(view.watts).to_owned()),
+    ]
+}
+
 /// Ways to look at it otherwise: path, words, and whether it is this one.
 fn views(head: &Head, view: View) -> Vec<(String, String, bool)> {
     let link = |connector: i32, seconds: i64, watts: bool| {
-        let hours = seconds / 3600;
-        format!(
-            "{}?connector={connector}&hours={hours}&unit={}",
-            head.below(SLUG),
-            unit(watts)
-        )
+        let view = View {
+            connector,
+            seconds,
+            watts,
+            ..view
+        };
+        format!("{}{}", head.below(SLUG), query(&pairs(view)))
     };
     let connectors = super::connectors(&head.station)
         .into_iter()
@@ -307,13 +344,13 @@ fn limits(profile: &ChargingProfile) -> String {
 async fn set(
     State(app): State<AppState>,
     viewer: Viewer,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
     mut form: Form,
 ) -> Result<Response> {
     let now = app.clock.now();
-    let mut db = viewer.scope.begin(&app.pool).await?;
-    let station = kept::station(&mut db, &identity).await?;
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    let station = &head.station;
     viewer.must_control(station.site_id)?;
     let known = charging_profiles::list(&mut db, station.id, false, MOST).await?;
     let number = known
@@ -338,17 +375,16 @@ async fn set(
         );
     }
     let (Some(wanted), true) = (wanted, form.is_clean()) else {
-        drop(db);
         let view = asked(&Parameters::default())?;
-        let page = load(&app, frame, &identity, view, form).await?;
+        let page = load(&mut db, frame, head, view, form, now).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let payload = charging_form::payload(&wanted, number, running.map(|running| running.0), now);
     let order = Order::new("SetChargingProfile", payload.to_string());
-    orders::queue(&mut db, &viewer, &station, &order, now).await?;
+    orders::queue(&mut db, &viewer, station, &order, now).await?;
     db.commit().await?;
     let sent = Flash::new("The profile is being sent. It counts once the station accepted it.");
-    Ok(sent.to(&app, &super::path(&station.identity, SLUG)))
+    Ok(sent.to(&app, &head.below(SLUG)))
 }
 
 async fn clear(

@@ -2,7 +2,10 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use store::configuration::{drift, is_secret};
+use store::{
+    Scoped,
+    configuration::{drift, is_secret},
+};
 
 use super::Head;
 use crate::{
@@ -10,6 +13,7 @@ use crate::{
     api::input::Segment,
     auth::Viewer,
     kept,
+    live::Part,
     pages::{again, flash::Flash, form::Form, frame::Frame, html},
     view::{Chip, Moment},
 };
@@ -17,7 +21,7 @@ use crate::{
 const SLUG: &str = "configuration";
 
 #[derive(Template)]
-#[template(path = "station_configuration.html")]
+#[template(path = "station_configuration.html", blocks = ["standing", "keys"])]
 struct Page {
     frame: Frame,
     head: Head,
@@ -60,15 +64,24 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn page(
     State(app): State<AppState>,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
 ) -> Result<Response> {
-    html(&load(&app, frame, &identity, Form::default()).await?)
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    html(&load(&mut db, frame, head, Form::default()).await?)
 }
 
-async fn load(app: &AppState, mut frame: Frame, identity: &str, form: Form) -> Result<Page> {
-    let (mut db, head) = Head::open(app, &mut frame, identity, SLUG).await?;
-    let found = kept::configuration(&mut db, head.station.id).await?;
+/// What of it changes by itself.
+pub(super) async fn parts(db: &mut Scoped<'_>, frame: Frame, head: Head) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, Form::default()).await?;
+    Ok(vec![
+        Part::render("standing", &page.as_standing())?,
+        Part::render("keys", &page.as_keys())?,
+    ])
+}
+
+async fn load(db: &mut Scoped<'_>, frame: Frame, head: Head, form: Form) -> Result<Page> {
+    let found = kept::configuration(db, head.station.id).await?;
     let read = found.iter().filter_map(|row| row.key.read_at).max();
     Ok(Page {
         drift: found.iter().filter(|row| row.standing.is_drift()).count(),
@@ -144,13 +157,12 @@ async fn apply(
 async fn set(
     State(app): State<AppState>,
     viewer: Viewer,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
     mut form: Form,
 ) -> Result<Response> {
-    let mut db = viewer.scope.begin(&app.pool).await?;
-    let station = kept::station(&mut db, &identity).await?;
-    viewer.must_control(station.site_id)?;
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    viewer.must_control(head.station.site_id)?;
     let key = form.line("key", 1..=50);
     let value = form.line("value", 0..=500);
     if is_secret(&key) {
@@ -160,11 +172,12 @@ async fn set(
         );
     }
     if !form.is_clean() {
-        drop(db);
-        let page = load(&app, frame, &identity, form).await?;
+        let page = load(&mut db, frame, head, form).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    kept::set_key(&mut db, &viewer, &station, (&key, &value), app.clock.now()).await?;
+    let (pair, now) = ((key.as_str(), value.as_str()), app.clock.now());
+    kept::set_key(&mut db, &viewer, &head.station, pair, now).await?;
     db.commit().await?;
-    Ok(Flash::new(format!("{key} is being set to “{value}”.")).to(&app, &path(&station)))
+    let said = Flash::new(format!("{key} is being set to “{value}”."));
+    Ok(said.to(&app, &head.below(SLUG)))
 }

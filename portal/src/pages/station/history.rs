@@ -5,12 +5,16 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use store::station_history::{self, Edit, Entry, Status, What};
+use store::{
+    Scoped,
+    station_history::{self, Edit, Entry, Status, What},
+};
 
 use super::Head;
 use crate::{
     Access, AppState, Result, Route,
     api::input::Segment,
+    live::Part,
     pages::{
         asked::{Parameters, query},
         frame::Frame,
@@ -50,13 +54,20 @@ impl Asked {
         })
     }
 
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        pairs.extend(self.kind.map(|kind| ("show", kind.to_owned())));
+        pairs.extend(self.before.map(|before| ("before", before.to_rfc3339())));
+        pairs
+    }
+
     fn shows(&self, kind: &str) -> bool {
         self.kind.is_none_or(|asked| asked == kind)
     }
 }
 
 #[derive(Template)]
-#[template(path = "station_history.html")]
+#[template(path = "station_history.html", blocks = ["list"])]
 struct History {
     frame: Frame,
     head: Head,
@@ -94,29 +105,48 @@ async fn page(
     Segment(identity): Segment,
     parameters: Parameters,
 ) -> Result<Response> {
-    let asked = Asked::read(&parameters)?;
     let (mut db, head) = Head::open(&app, &mut frame, &identity, "history").await?;
+    html(&load(&mut db, frame, head, &parameters).await?)
+}
+
+/// What of it changes by itself.
+pub(super) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    parameters: &Parameters,
+) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, parameters).await?;
+    Ok(vec![Part::render("history", &page.as_list())?])
+}
+
+async fn load(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    mut head: Head,
+    parameters: &Parameters,
+) -> Result<History> {
+    let asked = Asked::read(parameters)?;
     let station = head.station.id;
+    head.live_query = query(&asked.pairs()).replacen('?', "&", 1);
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
     let mut found = Vec::new();
     let all = asked.kind == Some("statuses");
     if all || asked.shows("faults") {
-        found.extend(station_history::statuses(&mut db, station, !all, asked.before, limit).await?);
+        found.extend(station_history::statuses(db, station, !all, asked.before, limit).await?);
     }
     if asked.shows("connections") {
-        found.extend(station_history::comings(&mut db, station, asked.before, limit).await?);
+        found.extend(station_history::comings(db, station, asked.before, limit).await?);
     }
     if asked.shows("edits") {
-        found.extend(station_history::edits(&mut db, station, asked.before, limit).await?);
+        found.extend(station_history::edits(db, station, asked.before, limit).await?);
     }
     found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    let link = |kind: Option<&str>, before: Option<DateTime<Utc>>| {
-        let mut pairs = Vec::new();
-        pairs.extend(kind.map(|kind| ("show", kind.to_owned())));
-        pairs.extend(before.map(|before| ("before", before.to_rfc3339())));
-        format!("{}{}", head.below("history"), query(&pairs))
+    let link = |kind: Option<&'static str>, before: Option<DateTime<Utc>>| {
+        let asked = Asked { kind, before };
+        format!("{}{}", head.below("history"), query(&asked.pairs()))
     };
     let mut choices = vec![Choice {
         title: "Faults, connections, changes",
@@ -128,7 +158,7 @@ async fn page(
         link: link(Some(kind), None),
         current: asked.kind == Some(kind),
     }));
-    html(&History {
+    Ok(History {
         choices,
         newest_link: asked.before.map(|_| link(asked.kind, None)),
         older_link: found

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use store::{
     Scoped, audit,
@@ -15,6 +16,7 @@ use crate::{
     api::input::Segment,
     auth::Viewer,
     kept,
+    live::Part,
     pages::{again, flash::Flash, form::Form, frame::Frame, html},
     view::{Chip, Moment},
 };
@@ -24,7 +26,7 @@ const SLUG: &str = "local-list";
 const MOST: usize = 10_000;
 
 #[derive(Template)]
-#[template(path = "station_local_list.html")]
+#[template(path = "station_local_list.html", blocks = ["standing", "tokens"])]
 struct Page {
     frame: Frame,
     head: Head,
@@ -67,28 +69,40 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn page(
     State(app): State<AppState>,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
 ) -> Result<Response> {
-    html(&load(&app, frame, &identity, None).await?)
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    let form = filled(&mut db, &head.station).await?;
+    html(&load(&mut db, frame, head, form, app.clock.now()).await?)
+}
+
+/// What of it changes by itself.
+pub(super) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    now: DateTime<Utc>,
+) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, Form::default(), now).await?;
+    Ok(vec![
+        Part::render("standing", &page.as_standing())?,
+        Part::render("tokens", &page.as_tokens())?,
+    ])
 }
 
 async fn load(
-    app: &AppState,
-    mut frame: Frame,
-    identity: &str,
-    form: Option<Form>,
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    form: Form,
+    now: DateTime<Utc>,
 ) -> Result<Page> {
-    let (mut db, head) = Head::open(app, &mut frame, identity, SLUG).await?;
     let station = head.station.id;
-    let list = local_lists::of(&mut db, station).await?;
-    let form = match form {
-        Some(form) => form,
-        None => filled(&mut db, &head.station, &list).await?,
-    };
+    let list = local_lists::of(db, station).await?;
     let (wanted, held) = (
-        local_lists::wanted(&mut db, station).await?,
-        local_lists::held(&mut db, station).await?,
+        local_lists::wanted(db, station).await?,
+        local_lists::held(db, station).await?,
     );
     let moment = |at| Moment::new(at, head.zone());
     let last = list.last_result.as_deref().map(Chip::answer);
@@ -101,10 +115,7 @@ async fn load(
             Some(version) => version.to_string(),
         },
         result: last.map(|chip| (chip, list.last_result_at.map(moment))),
-        next_try: list
-            .next_try_at
-            .filter(|at| *at > app.clock.now())
-            .map(moment),
+        next_try: list.next_try_at.filter(|at| *at > now).map(moment),
         differs: list.want_full || wanted != held,
         rows: rows(&wanted, &held, head.zone()),
         list,
@@ -126,7 +137,8 @@ fn rules(sees_all: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn filled(db: &mut Scoped<'_>, station: &Station, list: &List) -> Result<Form> {
+async fn filled(db: &mut Scoped<'_>, station: &Station) -> Result<Form> {
+    let list = local_lists::of(db, station.id).await?;
     let chosen = local_lists::members(db, Chosen::Station(station.id)).await?;
     let mut form = Form::filled([("rule", list.rule.clone()), ("chosen", chosen.join("\n"))]);
     if list.subscribed {
@@ -182,12 +194,13 @@ fn rows(wanted: &[Entry], held: &[Entry], zone: Option<&str>) -> Vec<Row> {
 async fn change(
     State(app): State<AppState>,
     viewer: Viewer,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
     mut form: Form,
 ) -> Result<Response> {
-    let mut db = viewer.scope.begin(&app.pool).await?;
-    let station = kept::station(&mut db, &identity).await?;
+    let now = app.clock.now();
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    let station = &head.station;
     viewer.must_control(station.site_id)?;
     let rules = rules(viewer.may_control(None));
     let choices: Vec<(&str, &str)> = rules
@@ -201,8 +214,10 @@ async fn change(
         of_site = Some(choose(&mut db, &mut form, "site_tokens", Chosen::Site(site)).await?);
     }
     let (Some(rule), true) = (rule, form.is_clean()) else {
+        // What was chosen before the complaint is taken back.
         drop(db);
-        let page = load(&app, frame, &identity, Some(form)).await?;
+        let mut db = viewer.scope.begin(&app.pool).await?;
+        let page = load(&mut db, frame, head, form, now).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let subscribed = form.checked("subscribed");
@@ -210,11 +225,11 @@ async fn change(
     let detail =
         json!({"subscribed": subscribed, "rule": rule, "chosen": chosen, "of_site": of_site});
     let entity = format!("station/{}", station.id);
-    let entry = viewer.did(app.clock.now(), "local_list.change", entity, detail);
+    let entry = viewer.did(now, "local_list.change", entity, detail);
     audit::record(&mut db, &entry).await?;
     db.commit().await?;
     let saved = Flash::new("The list's settings were saved.");
-    Ok(saved.to(&app, &super::path(&station.identity, SLUG)))
+    Ok(saved.to(&app, &head.below(SLUG)))
 }
 
 /// Chooses the tokens that were pasted into a field, all of them or none; how many.

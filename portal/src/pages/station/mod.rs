@@ -16,6 +16,7 @@ pub mod reservations;
 pub mod security;
 pub mod sessions;
 pub mod settings;
+mod trusted;
 
 pub(crate) use head::Head;
 
@@ -107,15 +108,22 @@ pub(crate) async fn parts(
 ) -> Result<Vec<Part>> {
     let identity = parameters.first("identity").unwrap_or_default();
     let slug = parameters.first("tab").unwrap_or_default();
+    let now = app.clock.now();
     let head = Head::load(app, db, &frame, identity, slug).await?;
     let mut parts = vec![head.part()?];
     parts.extend(match head.slug {
         "" => overview::parts(app, db, frame, head).await?,
         "sessions" => sessions::parts(app, db, &frame, &head, parameters).await?,
         "messages" => messages::parts(app, db, &frame, &head, parameters).await?,
-        "firmware" => firmware::parts(db, &head).await?,
         "commands" => commands::parts(db, &head, parameters).await?,
-        // A tab that does not change by itself.
+        "configuration" => configuration::parts(db, frame, head).await?,
+        "charging-profiles" => charging::parts(db, frame, head, parameters, now).await?,
+        "local-list" => local_list::parts(db, frame, head, now).await?,
+        "reservations" => reservations::parts(db, frame, head, now).await?,
+        "firmware" => firmware::parts(db, &head).await?,
+        "security" => security::parts(db, frame, head, now).await?,
+        "history" => history::parts(db, frame, head, parameters).await?,
+        // Settings are a form, which nobody changes but who fills it in.
         _ => Vec::new(),
     });
     Ok(parts)

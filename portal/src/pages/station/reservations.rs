@@ -2,8 +2,11 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use chrono::TimeDelta;
-use store::reservations::{self, Reservation};
+use chrono::{DateTime, TimeDelta, Utc};
+use store::{
+    Scoped,
+    reservations::{self, Reservation},
+};
 use uuid::Uuid;
 
 use super::Head;
@@ -12,6 +15,7 @@ use crate::{
     api::input::{Segment, printable},
     auth::Viewer,
     kept::{self, LONGEST_RESERVATION, LONGEST_TOKEN, Wish},
+    live::Part,
     pages::{again, asked::Id, flash::Flash, form::Form, frame::Frame, html},
     view::{Chip, Moment},
 };
@@ -21,7 +25,7 @@ const SLUG: &str = "reservations";
 const MOST: i64 = 100;
 
 #[derive(Template)]
-#[template(path = "station_reservations.html")]
+#[template(path = "station_reservations.html", blocks = ["list"])]
 struct Page {
     frame: Frame,
     head: Head,
@@ -58,17 +62,33 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn page(
     State(app): State<AppState>,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
 ) -> Result<Response> {
     let form = Form::filled([("minutes", "60".to_owned())]);
-    html(&load(&app, frame, &identity, form).await?)
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    html(&load(&mut db, frame, head, form, app.clock.now()).await?)
 }
 
-async fn load(app: &AppState, mut frame: Frame, identity: &str, form: Form) -> Result<Page> {
-    let (mut db, head) = Head::open(app, &mut frame, identity, SLUG).await?;
-    let now = app.clock.now();
-    let rows = reservations::list(&mut db, Some(head.station.id), None, now, MOST).await?;
+/// What of it changes by itself.
+pub(super) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    now: DateTime<Utc>,
+) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, Form::default(), now).await?;
+    Ok(vec![Part::render("reservations", &page.as_list())?])
+}
+
+async fn load(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    form: Form,
+    now: DateTime<Utc>,
+) -> Result<Page> {
+    let rows = reservations::list(db, Some(head.station.id), None, now, MOST).await?;
     Ok(Page {
         places: super::places(&head.station),
         rows: rows
@@ -104,14 +124,13 @@ fn row(reservation: Reservation, zone: Option<&str>) -> Row {
 async fn reserve(
     State(app): State<AppState>,
     viewer: Viewer,
-    frame: Frame,
+    mut frame: Frame,
     Segment(identity): Segment,
     mut form: Form,
 ) -> Result<Response> {
     let now = app.clock.now();
-    let mut db = viewer.scope.begin(&app.pool).await?;
-    let station = kept::station(&mut db, &identity).await?;
-    viewer.must_control(station.site_id)?;
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    viewer.must_control(head.station.site_id)?;
     let connector = form.read("connector", "a connector of the station", |text| {
         text.parse()
             .ok()
@@ -127,8 +146,7 @@ async fn reserve(
             .filter(|minutes| (1..=most).contains(minutes))
     });
     let (Some(connector), Some(id_token), Some(minutes)) = (connector, token, minutes) else {
-        drop(db);
-        let page = load(&app, frame, &identity, form).await?;
+        let page = load(&mut db, frame, head, form, now).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let wish = Wish {
@@ -136,10 +154,10 @@ async fn reserve(
         id_token,
         expires_at: now + TimeDelta::minutes(minutes),
     };
-    kept::reserve(&mut db, &viewer, &station, &wish, now).await?;
+    kept::reserve(&mut db, &viewer, &head.station, &wish, now).await?;
     db.commit().await?;
     let asked = Flash::new(format!("{} is being reserved.", super::place(connector)));
-    Ok(asked.to(&app, &super::path(&station.identity, SLUG)))
+    Ok(asked.to(&app, &head.below(SLUG)))
 }
 
 async fn cancel(State(app): State<AppState>, viewer: Viewer, Id(id): Id) -> Result<Response> {

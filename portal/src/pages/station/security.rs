@@ -1,10 +1,10 @@
 //! The tab Security of a station: how it proves who it is, what it was told to use from now on, its certificates, what was
-//! refused, and what it says of its own security.
+//! refused, and what it says of its own security. Which certificates of others it trusts is in `trusted`.
 
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,33 +14,38 @@ use store::{
     security_events,
 };
 
-use super::Head;
+use super::{Head, trusted};
 use crate::{
     Access, AppState, Result, Route,
     api::input::Segment,
     auth::Viewer,
     credentials,
+    live::Part,
     orders::{self, Order},
-    pages::{flash::Flash, frame::Frame, html},
+    pages::{again, flash::Flash, form::Form, frame::Frame, html},
     view::Moment,
 };
 
 /// The last part of the tab's path.
-const SLUG: &str = "security";
+pub(super) const SLUG: &str = "security";
 /// Security events shown.
 const EVENTS: i64 = 20;
-/// A station that does not come by then is not asked for a certificate.
-const EXPIRES: TimeDelta = TimeDelta::hours(1);
+/// A station that does not come by then is not asked for a certificate, and given none.
+pub(super) const EXPIRES: TimeDelta = TimeDelta::hours(1);
 /// A certificate that ends within a month is to be renewed.
 const SOON: TimeDelta = TimeDelta::days(30);
 
 #[derive(Template)]
-#[template(path = "station_security.html")]
+#[template(path = "station_security.html", blocks = ["access", "trust", "doings"])]
 struct Security {
     frame: Frame,
     head: Head,
     /// A password that was made just now; shown this once.
     made: Option<String>,
+    /// A certificate to be installed.
+    form: Form,
+    uses: Vec<(String, String)>,
+    trusted: Vec<trusted::Row>,
     ordered: Vec<Ordered>,
     certificates: Vec<Certificate>,
     requests: Vec<Line>,
@@ -94,6 +99,21 @@ pub(super) fn routes() -> Vec<Route> {
             Access::Control,
             ask_for_certificate,
         ),
+        Route::post(
+            "/stations/{identity}/security/trusted",
+            Access::Control,
+            install,
+        ),
+        Route::post(
+            "/stations/{identity}/security/trusted/ask",
+            Access::Control,
+            trusted::ask,
+        ),
+        Route::post(
+            "/stations/{identity}/security/trusted/delete",
+            Access::Control,
+            trusted::delete,
+        ),
     ]
 }
 
@@ -103,7 +123,22 @@ async fn page(
     Segment(identity): Segment,
 ) -> Result<Response> {
     let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
-    html(&load(&mut db, frame, head, None, app.clock.now()).await?)
+    html(&load(&mut db, frame, head, None, Form::default(), app.clock.now()).await?)
+}
+
+/// What of it changes by itself.
+pub(super) async fn parts(
+    db: &mut Scoped<'_>,
+    frame: Frame,
+    head: Head,
+    now: DateTime<Utc>,
+) -> Result<Vec<Part>> {
+    let page = load(db, frame, head, None, Form::default(), now).await?;
+    Ok(vec![
+        Part::render("access", &page.as_access())?,
+        Part::render("trust", &page.as_trust())?,
+        Part::render("doings", &page.as_doings())?,
+    ])
 }
 
 /// `POST …/rotate`: the answer is the page itself, which shows the password and is kept nowhere.
@@ -116,7 +151,7 @@ async fn rotate(
     let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
     let now = app.clock.now();
     let rotated = credentials::rotate(&mut db, &viewer, &head.station, None, now).await?;
-    let page = load(&mut db, frame, head, rotated.made, now).await?;
+    let page = load(&mut db, frame, head, rotated.made, Form::default(), now).await?;
     db.commit().await?;
     let mut answer = html(&page)?;
     let no_store = HeaderValue::from_static("no-store");
@@ -143,11 +178,33 @@ async fn ask_for_certificate(
     Ok(Flash::new(said).to(&app, &head.below(SLUG)))
 }
 
+/// `POST …/trusted`: the station is given a certificate to trust.
+async fn install(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    mut frame: Frame,
+    Segment(identity): Segment,
+    mut form: Form,
+) -> Result<Response> {
+    let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
+    viewer.must_control(head.station.site_id)?;
+    let now = app.clock.now();
+    let Some(order) = trusted::read(&mut form, now) else {
+        let page = load(&mut db, frame, head, None, form, now).await?;
+        return again(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    orders::queue(&mut db, &viewer, &head.station, &order, now).await?;
+    db.commit().await?;
+    let said = format!("{} is given the certificate.", head.identity());
+    Ok(Flash::new(said).to(&app, &head.below(SLUG)))
+}
+
 async fn load(
     db: &mut Scoped<'_>,
     frame: Frame,
     head: Head,
     made: Option<String>,
+    form: Form,
     now: DateTime<Utc>,
 ) -> Result<Security> {
     let station = head.station.id;
@@ -163,6 +220,8 @@ async fn load(
     };
     let events = security_events::list(db, &filter, None, EVENTS).await?;
     Ok(Security {
+        trusted: trusted::rows(db, station, head.zone(), now).await?,
+        uses: trusted::uses(),
         ordered: ordered
             .into_iter()
             .map(|order| Ordered {
@@ -216,11 +275,12 @@ async fn load(
         frame,
         head,
         made,
+        form,
     })
 }
 
 /// What is to be said of a certificate's end.
-fn ends(not_after: DateTime<Utc>, now: DateTime<Utc>) -> Option<&'static str> {
+pub(super) fn ends(not_after: DateTime<Utc>, now: DateTime<Utc>) -> Option<&'static str> {
     if not_after <= now {
         Some("has expired")
     } else if not_after - now <= SOON {
