@@ -9,9 +9,10 @@ use serde_json::Value;
 use service::clock::Clock;
 use store::people::{self, Role};
 use store::sign_in::{self, NewLogin};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    client_async,
+    WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
 };
 
@@ -136,8 +137,9 @@ fn payloads() -> Vec<(&'static str, String)> {
     found
 }
 
-/// Says all of it on one connection; yields what was answered otherwise than it must be.
-async fn says(product: &Product, identity: &str, payloads: Vec<(&str, String)>) -> Vec<String> {
+type Socket = WebSocketStream<TcpStream>;
+
+async fn connect(product: &Product, identity: &str) -> Socket {
     let url = format!("{}/{identity}", product.ocpp_url());
     let mut request = url.into_client_request().unwrap();
     let protocol = HeaderValue::from_static("ocpp1.6");
@@ -145,24 +147,32 @@ async fn says(product: &Product, identity: &str, payloads: Vec<(&str, String)>) 
         .headers_mut()
         .insert("Sec-WebSocket-Protocol", protocol);
     let stream = TcpStream::connect(product.ocpp).await.unwrap();
-    let (mut socket, _) = client_async(request, stream).await.unwrap();
+    client_async(request, stream).await.unwrap().0
+}
+
+/// Says one message; yields the answer.
+async fn ask(socket: &mut Socket, id: &str, action: &str, payload: &str) -> Value {
+    let frame = format!(r#"[2,"{id}","{action}",{payload}]"#);
+    socket.send(Message::text(frame)).await.unwrap();
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+            Some(Ok(_)) => {}
+            other => panic!("{action} {payload}: {other:?}"),
+        }
+    }
+}
+
+const BOOT: &str = r#"{"chargePointVendor":"Acme","chargePointModel":"One"}"#;
+
+/// Says all of it on one connection; yields what was answered otherwise than it must be.
+async fn says(product: &Product, identity: &str, payloads: Vec<(&str, String)>) -> Vec<String> {
+    let mut socket = connect(product, identity).await;
     let mut wrong = Vec::new();
-    let boot = r#"{"chargePointVendor":"Acme","chargePointModel":"One"}"#.to_owned();
-    let all = std::iter::once(("BootNotification", boot)).chain(payloads);
+    let all = std::iter::once(("BootNotification", BOOT.to_owned())).chain(payloads);
     for (number, (action, payload)) in all.enumerate() {
-        let frame = format!(r#"[2,"m{number}","{action}",{payload}]"#);
-        socket.send(Message::text(frame)).await.unwrap();
-        let answer = loop {
-            match socket.next().await {
-                Some(Ok(Message::Text(text))) => break text,
-                Some(Ok(_)) => {}
-                other => panic!("{action} {payload}: {other:?}"),
-            }
-        };
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        // A number beyond every float is no JSON to the reader: the one thing that is refused.
-        let unreadable = payload.contains("1e400") && answer[2] == "FormationViolation";
-        let refused = answer[0] != 3 && !unreadable && NEVER_REFUSED.contains(&action);
+        let answer = ask(&mut socket, &format!("m{number}"), action, &payload).await;
+        let refused = answer[0] != 3 && NEVER_REFUSED.contains(&action);
         if answer[1] != format!("m{number}") || refused || answer[2] == "InternalError" {
             wrong.push(format!("{action} {payload}: {answer}"));
         }
@@ -224,12 +234,7 @@ async fn paths(product: &Product, key: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t07_poison_in_every_field_is_answered_and_no_page_or_file_breaks() {
-    // The tests' databases have partitions of the last two months.
-    let options = csms::Options {
-        meter_retention_days: 60,
-        ..csms::Options::default()
-    };
-    let product = Product::start(options).await;
+    let product = Product::start(csms::Options::default()).await;
     let key = product.api_key(&["read", "control"]).await;
     let all = payloads();
     assert!(all.len() > 3000, "only {} payloads", all.len());
@@ -278,4 +283,65 @@ async fn t07_poison_in_every_field_is_answered_and_no_page_or_file_breaks() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// A text frame of a client, as it stands on the wire; masked with zeros.
+fn text_frame(text: &str) -> Vec<u8> {
+    let length = (text.len() as u64).to_be_bytes();
+    [&[0x81, 0xff], &length[..], &[0; 4], text.as_bytes()].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t07_a_text_of_ten_megabytes_closes_its_own_socket_and_stores_nothing() {
+    const SIZE: usize = 10_000_000;
+    /// A Close frame that says "message too big" (1009), of a server.
+    const TOO_BIG: [u8; 2] = 1009_u16.to_be_bytes();
+    let product = Product::start(csms::Options::default()).await;
+    let key = product.api_key(&["read", "control"]).await;
+    for identity in ["BIG", "OTHER"] {
+        let path = format!("/api/v1/stations/{identity}");
+        product.send(Method::PUT, &key, &path, "{}", &[201]).await;
+    }
+    let mut other = connect(&product, "OTHER").await;
+    ask(&mut other, "boot", "BootNotification", BOOT).await;
+    let text = "x".repeat(SIZE);
+    let values = format!(
+        r#"[{{"timestamp":"2026-11-20T10:00:00Z","sampledValue":[{{"value":"{text}"}}]}}]"#
+    );
+    for (action, payload) in [
+        ("Authorize", format!(r#"{{"idTag":"{text}"}}"#)),
+        (
+            "StartTransaction",
+            format!(
+                r#"{{"connectorId":1,"idTag":"{text}","meterStart":1,"timestamp":"2026-11-20T10:00:00Z"}}"#
+            ),
+        ),
+        (
+            "MeterValues",
+            format!(r#"{{"connectorId":1,"meterValue":{values}}}"#),
+        ),
+    ] {
+        // It may come back each time.
+        let mut big = connect(&product, "BIG").await;
+        let accepted = ask(&mut big, "boot", "BootNotification", BOOT).await;
+        assert_eq!(accepted[2]["status"], "Accepted");
+        let frame = text_frame(&format!(r#"[2,"big","{action}",{payload}]"#));
+        let (mut from, mut to) = big.get_mut().split();
+        let mut heard = Vec::new();
+        // Whoever writes so much to a socket that is being closed is cut off somewhere.
+        let (_, _) = tokio::join!(to.write_all(&frame), from.read_to_end(&mut heard));
+        let close = [0x88, u8::try_from(heard.len().saturating_sub(2)).unwrap()];
+        assert!(
+            heard.starts_with(&close) && heard[2..].starts_with(&TOO_BIG),
+            "{action}: {heard:?}"
+        );
+    }
+    let beat = ask(&mut other, "beat", "Heartbeat", "{}").await;
+    assert_eq!(beat[0], 3, "on the same socket as before: {beat}");
+    let log = product.get(&key, "/api/v1/messages?station=BIG").await;
+    let actions = log["items"].as_array().unwrap().iter();
+    let actions: Vec<&str> = actions.filter_map(|row| row["action"].as_str()).collect();
+    assert_eq!(actions, ["BootNotification"; 3]);
+    let sessions = product.get(&key, "/api/v1/sessions").await;
+    assert_eq!(sessions["items"], serde_json::json!([]));
 }

@@ -372,9 +372,10 @@ impl Charge {
     }
 }
 
-/// What the csms notes of a session that no price can be relied on for: a register that ran backwards, an end before
-/// the beginning, an end that was guessed or concluded, and whatever is wrong with signed meter values (`signed-…`).
-pub const HOLDING_FLAGS: [&str; 4] = [
+/// What the csms notes of a session that no price can be relied on for: a register that ran backwards or jumped, an end
+/// before the beginning, an end that was guessed or concluded, and whatever is wrong with signed meter values (`signed-…`).
+pub const HOLDING_FLAGS: [&str; 5] = [
+    "meter-jumped",
     "meter-ran-backwards",
     "stopped-before-start",
     "superseded",

@@ -51,18 +51,25 @@ struct Spent {
     hashes: u32,
 }
 
+impl Spent {
+    /// Whether it counts no more; of a clock that was set back since, nothing does.
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now < self.since || now - self.since >= WINDOW
+    }
+}
+
 impl Attempts {
     /// Whether an attempt that costs this many hashes is looked at; if so, it is counted.
     pub(crate) fn may(&self, attempt: Attempt, cost: u32, now: DateTime<Utc>) -> bool {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= MOST {
-            spent.retain(|_, spent| now - spent.since < WINDOW);
+            spent.retain(|_, spent| !spent.is_over(now));
         }
         let counts = attempt.counts();
         let within = counts.iter().all(|(key, limit)| {
             spent.get(key).is_none_or(|spent| {
                 // The first of a minute is looked at whatever it costs.
-                now - spent.since >= WINDOW
+                spent.is_over(now)
                     || spent.hashes == 0
                     || spent.hashes.saturating_add(cost) <= *limit
             })
@@ -75,7 +82,7 @@ impl Attempts {
                 since: now,
                 hashes: 0,
             });
-            if now - entry.since >= WINDOW {
+            if entry.is_over(now) {
                 *entry = Spent {
                     since: now,
                     hashes: 0,

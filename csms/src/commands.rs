@@ -171,9 +171,9 @@ impl CommandSlot {
 
 impl Call {
     fn expect_effect(&self, csms: &Csms, seated: &Seated) {
-        let (station, now) = (seated.station.id, csms.clock.now());
+        let station = seated.station.id;
         csms.effects
-            .expect(station, self.command, &self.action, &self.payload, now);
+            .expect(station, self.command, &self.action, &self.payload);
     }
 }
 

@@ -165,6 +165,7 @@ pub async fn run(
     store::presence::node_started(&mut connection, &node, clock.now()).await?;
     let all = store::commands::Lost::All;
     store::commands::lost(&mut connection, &node, all, clock.now()).await?;
+    let generation = store::presence::highest_generation(&mut connection).await?;
     drop(connection);
 
     let csms = Arc::new(Csms {
@@ -173,7 +174,7 @@ pub async fn run(
         ingest: Ingest::start(&pool, &options),
         numbers: Numbers::new(pool.clone()),
         credentials: Credentials::default(),
-        registry: Registry::default(),
+        registry: Registry::after(generation),
         presence: Presence::default(),
         refusals: Refusals::default(),
         files: Files::default(),

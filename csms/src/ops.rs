@@ -19,6 +19,7 @@ pub(crate) mod authorize;
 pub(crate) mod boot;
 pub(crate) mod certificate;
 pub(crate) mod meter;
+pub(crate) mod plausible;
 pub(crate) mod security_event;
 pub(crate) mod start;
 pub(crate) mod station_job;

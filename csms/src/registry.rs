@@ -73,7 +73,7 @@ impl Handle {
         let recent = self
             .takeovers
             .iter()
-            .filter(|(at, _)| now - at < QUARREL_US);
+            .filter(|(at, _)| (0..QUARREL_US).contains(&(now - at)));
         let mut takeovers: Vec<_> = recent.copied().collect();
         if takeovers.is_empty() {
             // The first of them: who sat here belongs to the quarrel.
@@ -114,6 +114,14 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// One whose generations are higher than this one, also where the clock was set back since it was given.
+    pub(crate) fn after(generation: i64) -> Self {
+        Registry {
+            generation: AtomicI64::new(generation),
+            ..Registry::default()
+        }
+    }
+
     fn seats(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Handle>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }

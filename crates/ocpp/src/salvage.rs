@@ -26,7 +26,7 @@ use crate::{CallError, ErrorCode};
 /// `FormatViolation` with what the parser found where.
 pub fn decode<T: DeserializeOwned>(payload: &str) -> Result<T, CallError> {
     serde_json::from_str(payload)
-        .or_else(|error| match mend_escapes(payload) {
+        .or_else(|error| match mend(payload) {
             Some(mended) => serde_json::from_str(&mended),
             None => Err(error),
         })
@@ -42,6 +42,56 @@ pub fn decode<T: DeserializeOwned>(payload: &str) -> Result<T, CallError> {
 pub fn encode<T: Serialize>(payload: &T) -> String {
     serde_json::to_string(payload)
         .expect("generated types have text keys and finite numbers, so they are always JSON")
+}
+
+/// A payload without what is JSON by its grammar but more than a program can hold. `None` if there is nothing of the kind.
+fn mend(payload: &str) -> Option<String> {
+    let texts = mend_escapes(payload);
+    mend_numbers(texts.as_deref().unwrap_or(payload)).or(texts)
+}
+
+/// Beyond what any field holds, and within what every program reads.
+const BEYOND: &str = "9e18";
+
+/// A number beyond every float (`1e400`) becomes one that is absurd still, of the same sign: what it stands for is judged
+/// like any other absurd number, and the rest of the message is not lost. `None` if there is none.
+fn mend_numbers(json: &str) -> Option<String> {
+    let mut out = String::with_capacity(json.len());
+    let (mut rest, mut mended) = (json, false);
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = if rest.starts_with('"') {
+            end_of_text(rest)
+        } else {
+            let ends = |c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+            rest.find(ends).unwrap_or(rest.len())
+        };
+        let (token, after) = rest.split_at(end);
+        rest = after;
+        if !token.starts_with('"') && token.parse().is_ok_and(f64::is_infinite) {
+            out.push_str(if token.starts_with('-') { "-" } else { "" });
+            out.push_str(BEYOND);
+            mended = true;
+        } else {
+            out.push_str(token);
+        }
+    }
+    out.push_str(rest);
+    mended.then_some(out)
+}
+
+/// Where the string at the head of `json` ends, its quotes included.
+fn end_of_text(json: &str) -> usize {
+    let mut bytes = json.bytes().enumerate().skip(1);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+    json.len()
 }
 
 /// Half a surrogate pair is no text; each becomes U+FFFD. `None` if there is none.

@@ -172,6 +172,19 @@ fn a_transaction_message_is_read_whatever_its_fields_hold() {
 }
 
 #[test]
+fn a_number_beyond_every_float_is_absurd_and_costs_nothing_else_of_the_message() {
+    let (request, findings) = call::<StartTransactionRequest>(
+        "StartTransaction",
+        r#"{"connectorId":-1e400,"idTag":"a\"1e400\\","meterStart":1e400,"timestamp":"2026-11-20T10:00:00Z"}"#,
+    );
+    assert_eq!(request.id_tag.as_deref(), Some(r#"a"1e400\"#));
+    assert!(request.timestamp.is_some());
+    assert_eq!(request.meter_start, Some(9_000_000_000_000_000_000));
+    assert_eq!(request.connector_id, Some(-9_000_000_000_000_000_000));
+    assert!(!findings.is_empty());
+}
+
+#[test]
 fn quirk_36_and_49_tokens_are_looked_up_without_their_garbage() {
     for token in ["04A2B3C4", " 04a2b3c4 ", "04A2b3C4\u{0}\u{1}\r\n"] {
         assert_eq!(lenient::token_key(token), "04a2b3c4", "{token:?}");

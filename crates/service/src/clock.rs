@@ -2,7 +2,7 @@
 //! calls them holds a [`Clock`].
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -43,11 +43,23 @@ impl Clock {
     /// # Panics
     /// On the system clock: only tests move time.
     pub fn advance(&self, by: Duration) {
-        let at = self
-            .fixed
+        *self.by_hand() += by;
+    }
+
+    /// Sets a fixed clock to any time, as an operator or a time server does to a real one.
+    ///
+    /// # Panics
+    /// On the system clock: only tests move time.
+    pub fn set(&self, to: DateTime<Utc>) {
+        *self.by_hand() = to.trunc_subsecs(DIGITS);
+    }
+
+    fn by_hand(&self) -> MutexGuard<'_, DateTime<Utc>> {
+        self.fixed
             .as_ref()
-            .expect("only a fixed clock can be moved");
-        *at.lock().unwrap_or_else(PoisonError::into_inner) += by;
+            .expect("only a fixed clock can be moved")
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,5 +86,7 @@ mod tests {
             clock.now() - start.trunc_subsecs(6),
             chrono::TimeDelta::seconds(90)
         );
+        clock.set(start);
+        assert_eq!(other.now(), start.trunc_subsecs(6));
     }
 }

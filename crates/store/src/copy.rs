@@ -79,13 +79,15 @@ pub(crate) fn by_partition<'r, T>(
     rows: &[&'r T],
     at: fn(&T) -> DateTime<Utc>,
 ) -> Vec<(String, Vec<&'r T>)> {
-    let mut months: BTreeMap<(i32, u32), Vec<&T>> = BTreeMap::new();
+    let mut partitions: BTreeMap<String, Vec<&T>> = BTreeMap::new();
     for row in rows {
-        let at = at(row);
-        months.entry((at.year(), at.month())).or_default().push(row);
+        let partition = partition_of(parent, at(row));
+        partitions.entry(partition).or_default().push(row);
     }
-    months
-        .into_iter()
-        .map(|((year, month), rows)| (format!("{parent}_{year:04}_{month:02}"), rows))
-        .collect()
+    partitions.into_iter().collect()
+}
+
+/// The partition of `parent` for a row of this time, whether it is there or not.
+pub(crate) fn partition_of(parent: &str, at: DateTime<Utc>) -> String {
+    format!("{parent}_{:04}_{:02}", at.year(), at.month())
 }

@@ -78,6 +78,15 @@ impl Error {
         }
     }
 
+    /// Whether a row is of a time that its table has no partition for.
+    pub(crate) fn is_no_partition(&self) -> bool {
+        let Error::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // A check violation of no constraint is the table's own.
+        error.code().is_some_and(|code| code == "23514")
+    }
+
     /// Whether the named constraint refused the row.
     pub fn is_conflict(&self, constraint: &str) -> bool {
         matches!(self, Error::Conflict(name) if name == constraint)

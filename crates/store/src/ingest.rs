@@ -10,8 +10,9 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::authorize_attempts::{self, Attempt};
+use crate::copy::partition_of;
 use crate::security_events::{self, NewEvent};
-use crate::{Error, Result, reservations};
+use crate::{Error, Result, partitions, reservations};
 
 mod figures;
 pub(crate) mod messages;
@@ -25,7 +26,7 @@ pub use figures::Figures;
 pub use messages::{Direction, MessageRow};
 pub use meter::MeterRow;
 pub use station_jobs::{Bearing, JobWord};
-pub use transactions::{OddStop, Start, Started, Stop};
+pub use transactions::{OddStop, Oddity, Start, Started, Stop};
 
 /// The state of a connector, as just said.
 #[derive(Debug, Clone)]
@@ -128,6 +129,8 @@ pub struct Effect {
     pub stops: Vec<Stop>,
     /// Stops that fit no transaction, or contradict one.
     pub odd_stops: Vec<OddStop>,
+    /// What is odd about transactions beyond what their starts and stops say.
+    pub oddities: Vec<Oddity>,
     /// Ended transactions whose late meter values change the session's figures.
     pub late: Vec<Uuid>,
     /// Connector states.
@@ -181,10 +184,31 @@ pub async fn commit(db: &mut PgConnection, effects: &[&Effect]) -> Result<Commit
         // A row that is not as it should be, or a partition that is not there: the other way finds out.
         Err(error) => tracing::warn!(%error, "a batch is written the careful way"),
     }
+    let started = match commit_carefully(db, effects, None).await {
+        Err(error) if error.is_no_partition() => {
+            tracing::warn!(%error, "partitions are looked at again");
+            let partitions = make_room(db, effects).await?;
+            commit_carefully(db, effects, Some(&partitions)).await?
+        }
+        started => started?,
+    };
     Ok(Committed {
-        started: commit_carefully(db, effects).await?,
+        started,
         as_news: false,
     })
+}
+
+/// A row is of a time that has no partition. The message log goes by our own clock: if that went past what was made ahead,
+/// more is made. Meter values go by the chargers' clocks, which order nothing: answers the partitions that there are.
+async fn make_room(db: &mut PgConnection, effects: &[&Effect]) -> Result<HashSet<String>> {
+    let mut known = partitions::of(db, "ocpp_messages").await?;
+    for message in all(effects, |effect| &effect.messages) {
+        if !known.contains(&partition_of("ocpp_messages", message.received_at)) {
+            partitions::ensure(db, 1, message.received_at).await?;
+            known = partitions::of(db, "ocpp_messages").await?;
+        }
+    }
+    partitions::of(db, "meter_values").await
 }
 
 /// The quick way, on the guess that nothing is known already: COPY, and no ON CONFLICT. If the guess was wrong, nothing is
@@ -196,7 +220,7 @@ async fn commit_news(db: &mut PgConnection, effects: &[&Effect]) -> Result<Optio
         effects.iter().partition(|effect| effect.meter_is_new);
     let mut known = all(&known, |effect| &effect.meter);
     known.extend(meter::copy(&mut tx, &all(&new, |effect| &effect.meter)).await?);
-    meter::upsert(&mut tx, &known).await?;
+    meter::upsert(&mut tx, &known, None).await?;
     let starts = all(effects, |effect| &effect.starts);
     transactions::start_new(&mut tx, &starts).await?;
     let stops = all(effects, |effect| &effect.stops);
@@ -222,11 +246,15 @@ async fn commit_news(db: &mut PgConnection, effects: &[&Effect]) -> Result<Optio
     Ok(Some(starts.iter().map(started).collect()))
 }
 
-/// The same, expecting that every row may be there already.
-async fn commit_carefully(db: &mut PgConnection, effects: &[&Effect]) -> Result<Vec<Started>> {
+/// The same, expecting that every row may be there already. `partitions`: those of meter values, if one may be missing.
+async fn commit_carefully(
+    db: &mut PgConnection,
+    effects: &[&Effect],
+    partitions: Option<&HashSet<String>>,
+) -> Result<Vec<Started>> {
     let mut tx = db.begin().await?;
     messages::insert(&mut tx, &all(effects, |effect| &effect.messages)).await?;
-    meter::upsert(&mut tx, &all(effects, |effect| &effect.meter)).await?;
+    meter::upsert(&mut tx, &all(effects, |effect| &effect.meter), partitions).await?;
     let starts = all(effects, |effect| &effect.starts);
     let started = transactions::start(&mut tx, &starts).await?;
     let stops = all(effects, |effect| &effect.stops);
@@ -260,6 +288,7 @@ async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> 
     insert_signed(db, &all(effects, |effect| &effect.signed)).await?;
     reservations::used(db, &all(effects, |effect| &effect.uses)).await?;
     transactions::keep_odd(db, &all(effects, |effect| &effect.odd_stops)).await?;
+    transactions::flag(db, &all(effects, |effect| &effect.oddities)).await?;
     write_statuses(db, &all(effects, |effect| &effect.statuses)).await?;
     let boots = all(effects, |effect| &effect.boots);
     write_boots(db, &boots).await?;

@@ -1,5 +1,7 @@
 //! Partitions of the two big tables: made ahead, dropped when nobody needs them.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Days, Months, Utc};
 use sqlx::PgConnection;
 
@@ -18,6 +20,18 @@ pub async fn ensure(db: &mut PgConnection, retention_days: u32, now: DateTime<Ut
     )
     .fetch_one(db)
     .await?)
+}
+
+/// The names of the partitions of `parent`.
+pub(crate) async fn of(db: &mut PgConnection, parent: &str) -> Result<HashSet<String>> {
+    let names = sqlx::query_scalar!(
+        r#"select c.relname::text as "name!" from pg_inherits i join pg_class c on c.oid = i.inhrelid
+           where i.inhparent = to_regclass($1)"#,
+        parent
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(names.into_iter().collect())
 }
 
 /// Drops the partitions of `parent` that end before `horizon`; answers their names.

@@ -117,6 +117,12 @@ pub async fn seen(db: &mut PgConnection, seen: &[Seen]) -> Result<()> {
     Ok(())
 }
 
+/// The highest generation that a socket ever had: those to come must be higher, whatever the clock says by then.
+pub async fn highest_generation(db: &mut PgConnection) -> Result<i64> {
+    let highest = sqlx::query_scalar!("select max(generation) from station_presence");
+    Ok(highest.fetch_one(db).await?.unwrap_or(0))
+}
+
 /// A node starts: no socket that it held before lives.
 pub async fn node_started(db: &mut PgConnection, node: &str, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(

@@ -216,6 +216,16 @@ async fn stops<'f>(db: &mut PgConnection, facts: &'f [Fact]) -> Result<Found<'f>
     Ok((asked, found))
 }
 
+/// The registers of all meter values, or of those of odd times; sorted.
+pub async fn registers(db: &mut PgConnection, odd: bool) -> Result<Vec<i64>> {
+    let from = if odd {
+        "select energy_wh from meter_values_odd where energy_wh is not null order by 1"
+    } else {
+        "select energy_wh from meter_values where energy_wh is not null order by 1"
+    };
+    Ok(sqlx::query_scalar(from).fetch_all(db).await?)
+}
+
 /// Looks at all transactions and sessions.
 pub async fn disorder(db: &mut PgConnection) -> Result<Disorder> {
     Ok(sqlx::query_as(

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use store::Pool;
 use store::commands::{Sequel, is_agreed, words};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Csms;
@@ -22,7 +23,8 @@ const MOST: usize = 32;
 struct Awaited {
     command: Uuid,
     sequel: Sequel,
-    until: DateTime<Utc>,
+    /// No clock that somebody sets moves it.
+    until: Instant,
 }
 
 /// What is waited for, of all stations.
@@ -46,7 +48,8 @@ impl Effects {
         let mut connection = pool.acquire().await?;
         for row in store::commands::awaiting(&mut connection, now - LONGEST).await? {
             if is_agreed(row.verdict.as_deref()) {
-                effects.expect(row.station_id, row.id, &row.action, &row.payload, row.since);
+                let gone = now - row.since;
+                effects.expect_for(row.station_id, row.id, &row.action, &row.payload, gone);
             }
         }
         Ok(effects)
@@ -57,24 +60,31 @@ impl Effects {
     }
 
     /// The station agreed to a command, or may have: its effect should follow.
-    pub(crate) fn expect(
+    pub(crate) fn expect(&self, station: Uuid, command: Uuid, action: &str, payload: &str) {
+        self.expect_for(station, command, action, payload, TimeDelta::zero());
+    }
+
+    /// The same of one that agreed so long ago.
+    fn expect_for(
         &self,
         station: Uuid,
         command: Uuid,
         action: &str,
         payload: &str,
-        since: DateTime<Utc>,
+        gone: TimeDelta,
     ) {
         let Some(sequel) = Sequel::of(action, payload) else {
             return;
         };
+        let now = Instant::now();
+        let left = (sequel.patience - gone).min(sequel.patience);
+        let until = now + left.to_std().unwrap_or_default();
         let mut stations = self.stations();
         let awaited = stations.entry(station).or_default();
-        awaited.retain(|known| known.command != command && known.until > since);
+        awaited.retain(|known| known.command != command && known.until > now);
         if awaited.len() >= MOST {
             awaited.remove(0);
         }
-        let until = since + sequel.patience;
         awaited.push(Awaited {
             command,
             sequel,
@@ -92,7 +102,7 @@ impl Effects {
     ) -> Option<Seen> {
         let mut stations = self.stations();
         let awaited = stations.get_mut(&station)?;
-        awaited.retain(|awaited| awaited.until > now);
+        awaited.retain(|awaited| awaited.until > Instant::now());
         if awaited.is_empty() {
             stations.remove(&station);
             return None;
@@ -142,13 +152,13 @@ pub(crate) fn note(csms: &Arc<Csms>, seen: Seen) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_effect_is_waited_for_until_it_is_noted_or_too_late() {
+    #[tokio::test(start_paused = true)]
+    async fn an_effect_is_waited_for_until_it_is_noted_or_too_late() {
         let (effects, station, command) =
             (Effects::default(), Uuid::from_u128(1), Uuid::from_u128(2));
         let now: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#, now);
-        effects.expect(station, Uuid::from_u128(3), "ClearCache", "{}", now);
+        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#);
+        effects.expect(station, Uuid::from_u128(3), "ClearCache", "{}");
         let boot = |at| effects.shown_by(station, "BootNotification", "{}", at);
         assert!(effects.shown_by(station, "Heartbeat", "{}", now).is_none());
         assert!(
@@ -163,8 +173,11 @@ mod tests {
         );
         effects.forget(&seen);
         assert!(boot(now).is_none());
-        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#, now);
-        assert!(boot(now + TimeDelta::minutes(11)).is_none());
+        effects.expect(station, command, "Reset", r#"{"type":"Hard"}"#);
+        // A clock that is set ends no waiting; time that passes does.
+        assert!(boot(now + TimeDelta::hours(25)).is_some());
+        tokio::time::advance(std::time::Duration::from_secs(11 * 60)).await;
+        assert!(boot(now).is_none());
         assert!(effects.stations().is_empty());
     }
 }

@@ -15,7 +15,7 @@ use store::stations::Registration;
 
 use super::{Call, Decided, json};
 use crate::ops::authorize::{Authorization, Verdict};
-use crate::ops::{self, Refusal, boot, meter, start, status, stop};
+use crate::ops::{self, Refusal, boot, meter, plausible, start, status, stop};
 
 /// A clock further ahead of ours than this was never set.
 const AHEAD: Days = Days::new(30);
@@ -130,6 +130,9 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     }
     let mut effect = samples(call, &request.meter_value, connector, transaction);
     meter::tell_late(&mut effect, &call.seated.station, call.now);
+    if let Some(transaction) = transaction {
+        plausible::judge(&mut effect, transaction);
+    }
     if let (Some(known), Some(wh)) = (transaction, register_of(&effect))
         && call.seated.is_pieced(known.number)
     {
@@ -270,6 +273,9 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
         transaction.as_ref(),
     );
     (effect.meter, effect.signed, effect.late) = (data.meter, data.signed, data.late);
+    if let Some(transaction) = &transaction {
+        plausible::judge(&mut effect, transaction);
+    }
     // Only a stop that names a token is told about one (quirk 26).
     let id_tag_info = match id_tag {
         Some(token) => Some(id_tag_info(

@@ -4,6 +4,7 @@ mod attacks;
 mod automatic;
 mod certificates;
 mod charge;
+mod clocks;
 mod commands;
 mod credentials;
 mod door;

@@ -32,6 +32,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub shutdown: Shutdown,
     options: Options,
+    clock: Clock,
     task: tokio::task::JoinHandle<store::Result<()>>,
 }
 
@@ -51,15 +52,20 @@ impl Server {
     }
 
     pub async fn with(options: Options) -> Self {
+        Self::with_clock(options, Clock::system()).await
+    }
+
+    /// One that tells the time by this clock.
+    pub async fn with_clock(options: Options, clock: Clock) -> Self {
         let db = database().await;
-        let server = Self::on(db, options).await;
+        let server = Self::on(db, options, clock).await;
         server.add_station("CP1", None).await;
         server.add_token("TAG1", "accepted").await;
         server.add_token("TAG2", "blocked").await;
         server
     }
 
-    async fn on(db: TestDb, options: Options) -> Self {
+    async fn on(db: TestDb, options: Options, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
@@ -67,7 +73,7 @@ impl Server {
             options.clone(),
             db.pool(Room::Csms),
             listener,
-            Clock::system(),
+            clock.clone(),
             shutdown.clone(),
         );
         Server {
@@ -76,21 +82,22 @@ impl Server {
             address,
             shutdown,
             options,
+            clock,
         }
     }
 
     /// Ends in order, then runs again on the same database.
     pub async fn restart(self) -> Self {
         self.shutdown.begin();
-        let (db, options) = (self.db, self.options);
+        let (db, options, clock) = (self.db, self.options, self.clock);
         ends(self.task).await;
-        Self::on(db, options).await
+        Self::on(db, options, clock).await
     }
 
     /// Runs anew on the same database without a word to the one before, as after a kill.
     pub async fn killed(self) -> Self {
         self.task.abort();
-        Self::on(self.db, self.options).await
+        Self::on(self.db, self.options, self.clock).await
     }
 
     /// Asks the room to end, and waits until it has.

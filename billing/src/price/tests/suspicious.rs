@@ -218,6 +218,12 @@ fn suspicious_sessions_are_held_and_nothing_is_made_up() {
             &["superseded"],
             "6.00",
         ),
+        (
+            "more than any connector delivers",
+            flagged("meter-jumped"),
+            &["meter-jumped"],
+            "6.00",
+        ),
         ("a flag of no matter", flagged("token-unknown"), &[], "6.00"),
     ];
     for (why, charge, reasons, total) in table {

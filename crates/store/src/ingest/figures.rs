@@ -17,6 +17,7 @@ pub struct Figures {
     meter_start_wh: i64,
     first_at: Option<DateTime<Utc>>,
     last_at: Option<DateTime<Utc>>,
+    last_register: Option<(DateTime<Utc>, i64)>,
     lowest_wh: Option<i64>,
     highest_wh: Option<i64>,
     max_power_w: Option<i32>,
@@ -33,6 +34,7 @@ impl Figures {
             meter_start_wh,
             first_at: None,
             last_at: None,
+            last_register: None,
             lowest_wh: None,
             highest_wh: None,
             max_power_w: None,
@@ -47,6 +49,7 @@ impl Figures {
         self.first_at = self.first_at.or(Some(row.at));
         self.last_at = Some(row.at);
         if let Some(register) = row.energy_wh {
+            self.last_register = Some((row.at, register));
             self.lowest_wh = Some(self.lowest_wh.map_or(register, |low| low.min(register)));
             self.highest_wh = self.highest_wh.max(Some(register));
         }
@@ -56,6 +59,12 @@ impl Figures {
         self.first_charged_soc = self.first_charged_soc.or(charged);
         self.last_soc = row.soc_pm.or(self.last_soc);
         self
+    }
+
+    /// The latest register, Wh, and when it was read: that of the start if no sample had one.
+    pub fn register(&self) -> (DateTime<Utc>, i64) {
+        self.last_register
+            .unwrap_or((self.started_at, self.meter_start_wh))
     }
 
     /// Whether every sample lies in the time of its transaction: others do not count.

@@ -1,11 +1,13 @@
 //! Wide meter values: one row per station, EVSE, connector, charger time and context, filled column by column.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Result;
-use crate::copy::{self, Encoder, by_partition};
+use crate::copy::{self, Encoder, by_partition, partition_of};
 
 /// What a meter said at one instant. Units are those of the columns' names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct MeterRow {
     pub context: &'static str,
     /// Our time.
     pub received_at: DateTime<Utc>,
-    /// The charger's clock is so far off that no partition can hold the row.
+    /// The charger's clock is so far off that no partition can be relied on to hold the row.
     pub odd: bool,
     /// The transaction, if it is known.
     pub transaction_id: Option<Uuid>,
@@ -184,10 +186,20 @@ fn sort(rows: &mut [&MeterRow]) {
     rows.sort_unstable_by_key(|row| (row.station_id, row.at, row.evse, row.connector, row.context));
 }
 
-/// Writes the rows, those of believable time and the odd ones each to their table.
-pub(super) async fn upsert(db: &mut PgConnection, rows: &[&MeterRow]) -> Result<()> {
-    let (odd, even): (Vec<&MeterRow>, Vec<&MeterRow>) =
-        rows.iter().copied().partition(|row| row.odd);
+/// Writes the rows, those of believable time and the odd ones each to their table. Where `partitions` are told, what has
+/// none among them is odd too: it is kept all the same, and spoils nothing of what it came with.
+pub(super) async fn upsert(
+    db: &mut PgConnection,
+    rows: &[&MeterRow],
+    partitions: Option<&HashSet<String>>,
+) -> Result<()> {
+    let has_none = |row: &MeterRow| {
+        partitions.is_some_and(|known| !known.contains(&partition_of("meter_values", row.at)))
+    };
+    let (odd, even): (Vec<&MeterRow>, Vec<&MeterRow>) = rows
+        .iter()
+        .copied()
+        .partition(|row| row.odd || has_none(row));
     upsert_rows(db, upsert_into!("meter_values"), even).await?;
     upsert_rows(db, upsert_into!("meter_values_odd"), odd).await
 }

@@ -161,7 +161,7 @@ async fn both_ways_write_the_same_rows() {
         let committed = commit_in(&room, std::slice::from_ref(effect)).await;
         assert!(committed.as_news, "{effect:?}");
         let mut db = careful.pool.acquire().await.unwrap();
-        let started = commit_carefully(&mut db, &[effect]).await.unwrap();
+        let started = commit_carefully(&mut db, &[effect], None).await.unwrap();
         assert_eq!(committed.started, started);
     }
     let written = everything(&quick.pool).await;
@@ -262,21 +262,113 @@ async fn what_cannot_be_stored_is_an_error_and_leaves_nothing() {
     let db = database().await;
     let at = noon();
     let mut room = db.pool(Room::Csms).acquire().await.unwrap();
-    let no_partition = sample(1, at + TimeDelta::days(3650), None);
     let no_text = MeterRow {
         rest: Some("\0".to_owned()),
         ..sample(2, at, None)
     };
-    for row in [no_partition, no_text] {
-        let effect = Effect {
-            messages: vec![message(1, at)],
-            ..new_sample(row)
-        };
-        let error = commit(&mut room, &[&effect]).await.unwrap_err();
-        assert!(!error.is_retryable(), "{error}");
-        assert_eq!(everything(&db.pool).await, [""; 0]);
-    }
+    let effect = Effect {
+        messages: vec![message(1, at)],
+        ..new_sample(no_text)
+    };
+    let error = commit(&mut room, &[&effect]).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(everything(&db.pool).await, [""; 0]);
     // The connection is as good as before.
     let effect = new_sample(sample(1, at, None));
     assert!(commit(&mut room, &[&effect]).await.unwrap().as_news);
+}
+
+#[tokio::test]
+async fn a_sample_of_a_time_without_a_partition_is_odd_and_spoils_nothing_of_its_batch() {
+    let db = database().await;
+    let at = noon();
+    let room = db.pool(Room::Csms);
+    let far = [-3650, 3650].map(|days| sample(1, at + TimeDelta::days(days), Some(7)));
+    for guess in [true, false] {
+        let mixed = Effect {
+            messages: vec![message(1, at)],
+            meter: far
+                .iter()
+                .cloned()
+                .chain([sample(1, at, Some(8))])
+                .collect(),
+            meter_is_new: guess,
+            ..Effect::default()
+        };
+        let others = (2..6).map(|n| Effect {
+            messages: vec![message(n, at)],
+            ..new_sample(sample(n, at, Some(8)))
+        });
+        let batch: Vec<Effect> = others.chain([mixed]).collect();
+        // Heard again it is the same.
+        for _ in 0..2 {
+            commit_in(&room, &batch).await;
+        }
+        let rows = |table: &str| {
+            let count = format!("select count(*) from {table}");
+            let pool = db.pool.clone();
+            async move {
+                sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count))
+                    .fetch_one(&pool)
+                    .await
+                    .unwrap()
+            }
+        };
+        let kept = (rows("meter_values").await, rows("meter_values_odd").await);
+        assert_eq!(kept, (5, 2), "guessed new: {guess}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_of_ours_that_went_past_the_partitions_loses_no_message() {
+    let db = database().await;
+    let room = db.pool(Room::Csms);
+    for at in ["2038-01-19T03:14:08Z", "2001-02-28T23:59:59Z"] {
+        let at: DateTime<Utc> = at.parse().unwrap();
+        let effect = Effect {
+            messages: vec![message(1, at)],
+            ..new_sample(sample(1, at, Some(7)))
+        };
+        commit_in(&room, &[effect]).await;
+    }
+    let written = everything(&db.pool).await;
+    assert_eq!(written.len(), 4, "messages and samples: {written:#?}");
+}
+
+#[tokio::test]
+async fn what_is_odd_about_a_transaction_is_noted_once_with_it_and_its_session() {
+    let db = database().await;
+    let at = noon();
+    let jumped = Oddity {
+        transaction_id: Uuid::from_u128(1),
+        flag: "meter-jumped",
+    };
+    let starting = Effect {
+        starts: vec![start(1, at)],
+        ..Effect::default()
+    };
+    let odd = Effect {
+        oddities: vec![jumped.clone()],
+        ..Effect::default()
+    };
+    let stopping = Effect {
+        stops: vec![stop(1, at, None)],
+        ..odd.clone()
+    };
+    for effect in [starting, odd.clone(), odd, stopping] {
+        commit_in(&db.pool(Room::Csms), &[effect]).await;
+    }
+    for table in ["transactions", "charging_sessions"] {
+        let flags: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "select unnest(flags) as flag from {table} order by flag"
+        )))
+        .fetch_all(&db.pool)
+        .await
+        .unwrap();
+        assert_eq!(
+            flags,
+            ["meter-jumped", "meter-ran-backwards", "token-invalid"],
+            "{table}"
+        );
+    }
 }

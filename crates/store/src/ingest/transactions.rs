@@ -99,6 +99,15 @@ pub struct OddStop {
     pub why: &'static str,
 }
 
+/// Something odd about a transaction, noted once however often it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oddity {
+    /// The transaction, and its session.
+    pub transaction_id: Uuid,
+    /// `meter-jumped`, …
+    pub flag: &'static str,
+}
+
 /// Inserts starts that are most likely not known, with their sessions; it is an error if one is.
 pub(super) async fn start_new(db: &mut PgConnection, starts: &[&Start]) -> Result<()> {
     if starts.is_empty() {
@@ -316,6 +325,28 @@ pub(super) async fn close_sessions(db: &mut PgConnection, ids: &[Uuid]) -> Resul
              and m.at between x.started_at and x.stopped_at + interval '1 hour') said
          where s.id = x.id and x.id = any ($1) and x.stopped_at is not null",
         ids
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Flags transactions and their sessions; at most once each in a commit.
+pub(super) async fn flag(db: &mut PgConnection, oddities: &[&Oddity]) -> Result<()> {
+    if oddities.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = oddities.iter().map(|odd| odd.transaction_id).collect();
+    let flags: Vec<String> = oddities.iter().map(|odd| odd.flag.to_owned()).collect();
+    sqlx::query!(
+        "with said as (select * from unnest($1::uuid[], $2::text[]) as said (id, flag)),
+         noted as (
+           update transactions x set flags = x.flags || said.flag
+           from said where x.id = said.id and said.flag <> all (x.flags))
+         update charging_sessions s set flags = s.flags || said.flag
+         from said where s.id = said.id and said.flag <> all (s.flags)",
+        &ids,
+        &flags
     )
     .execute(db)
     .await?;
