@@ -21,6 +21,7 @@ pub(crate) mod certificate;
 pub(crate) mod meter;
 pub(crate) mod plausible;
 pub(crate) mod security_event;
+pub(crate) mod skew;
 pub(crate) mod start;
 pub(crate) mod station_job;
 pub(crate) mod status;
@@ -85,6 +86,8 @@ struct Memory {
     accepted_at: Option<DateTime<Utc>>,
     /// Connectors that say that they charge.
     charging: Vec<Charging>,
+    /// How far the station's clock is off.
+    skew: skew::Skew,
 }
 
 /// A connector that says that it charges (quirk 22: some never send a StartTransaction).
@@ -131,6 +134,16 @@ impl Seated {
     /// When the station was first accepted; before that its clock is not believed.
     pub(crate) fn first_accepted_at(&self) -> Option<DateTime<Utc>> {
         self.station.first_accepted_at.or(self.memory().accepted_at)
+    }
+
+    /// Measures the station's clock by the time that a message states.
+    pub(crate) fn measure(
+        &self,
+        stated: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<store::skew::Measured> {
+        let found = self.memory().skew.note(stated?, now)?;
+        Some(skew::measured(self.station.id, found, now))
     }
 
     /// A boot was accepted and is durable.

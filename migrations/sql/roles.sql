@@ -101,7 +101,7 @@ declare
                             'lago_events', 'station_jobs'];
     by_station text[] := array['authorize_attempts', 'station_log', 'station_presence', 'connectors', 'connector_history', 'odd_stops',
                                'meter_values', 'meter_values_odd', 'signed_meter_values', 'ocpp_messages',
-                               'station_limits', 'station_job_events', 'security_events', 'installed_certificates',
+                               'station_limits', 'station_clocks', 'station_job_events', 'security_events', 'installed_certificates',
                                'pending_credentials', 'client_certificates', 'certificate_requests'];
 begin
     foreach t in array by_site || by_station loop

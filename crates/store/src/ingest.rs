@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::authorize_attempts::{self, Attempt};
 use crate::copy::partition_of;
 use crate::security_events::{self, NewEvent};
+use crate::skew::{self, Measured};
 use crate::{Error, Result, partitions, reservations};
 
 mod figures;
@@ -143,6 +144,8 @@ pub struct Effect {
     pub job_words: Vec<JobWord>,
     /// Security events.
     pub security_events: Vec<NewEvent>,
+    /// What stations' clocks were found to be.
+    pub clocks: Vec<Measured>,
     /// The outbox.
     pub events: Vec<EventRow>,
 }
@@ -295,6 +298,7 @@ async fn write_others(db: &mut PgConnection, effects: &[&Effect]) -> Result<()> 
     station_jobs::note_boots(db, &boots).await?;
     authorize_attempts::note(db, &all(effects, |effect| &effect.refused_tokens)).await?;
     station_jobs::hear(db, &all(effects, |effect| &effect.job_words)).await?;
+    skew::write(db, &all(effects, |effect| &effect.clocks)).await?;
     security_events::note(db, &all(effects, |effect| &effect.security_events)).await
 }
 

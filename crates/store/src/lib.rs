@@ -69,6 +69,7 @@ pub mod sessions;
 pub mod shop;
 pub mod sign_in;
 pub mod sites;
+pub mod skew;
 pub mod station_history;
 pub mod station_jobs;
 pub mod stations;

@@ -54,6 +54,10 @@ pub struct Station {
     pub last_seen_at: Option<DateTime<Utc>>,
     /// When it last booted.
     pub last_boot_at: Option<DateTime<Utc>>,
+    /// How far its clock is ahead of ours, in seconds (negative: behind), as measured by what it says.
+    pub clock_skew_s: Option<i32>,
+    /// When that was found.
+    pub clock_measured_at: Option<DateTime<Utc>>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// By number; 0 is the station itself.
@@ -83,10 +87,12 @@ pub async fn list(
                   s.password_hash is not null as "has_password!", s.certificate_name, s.options, s.vendor, s.model, s.serial, s.firmware,
                   n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
                   n.connected_at as "connected_at?", n.disconnected_at as "disconnected_at?", n.address as "address?",
-                  n.last_seen_at as "last_seen_at?", s.last_boot_at, s.created_at
+                  n.last_seen_at as "last_seen_at?", s.last_boot_at, s.created_at,
+                  c.skew_s as "clock_skew_s?", c.measured_at as "clock_measured_at?"
            from stations s
            left join sites p on p.id = s.site_id
            left join station_presence n on n.station_id = s.id
+           left join station_clocks c on c.station_id = s.id
            where ($1::text is null or lower(s.identity) = lower($1))
              and ($2::uuid is null or s.site_id = $2)
              and ($3::text is null or lower(s.identity) > lower($3))
@@ -129,6 +135,8 @@ pub async fn list(
             last_seen_at: row.last_seen_at,
             last_boot_at: row.last_boot_at,
             created_at: row.created_at,
+            clock_skew_s: row.clock_skew_s,
+            clock_measured_at: row.clock_measured_at,
         })
         .collect())
 }

@@ -15,7 +15,7 @@ use store::stations::Registration;
 
 use super::{Call, Decided, json};
 use crate::ops::authorize::{Authorization, Verdict};
-use crate::ops::{self, Refusal, boot, meter, plausible, start, status, stop};
+use crate::ops::{self, Refusal, boot, meter, plausible, skew, start, status, stop};
 
 /// A clock further ahead of ours than this was never set.
 const AHEAD: Days = Days::new(30);
@@ -98,6 +98,8 @@ pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
     };
     call.seated.is_announced(said.connector);
     let decided = start::start(&call.csms, &call.seated, said, call.now).await?;
+    let mut effect = decided.effect;
+    effect.clocks = clocks(call, [request.timestamp]);
     let info = id_tag_info(&decided.authorization);
     let answer = move |number: i64, info: IdTagInfo| {
         json(&StartTransactionResponse {
@@ -107,7 +109,7 @@ pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
     };
     Ok(Decided {
         answer: answer(decided.transaction.number, info.clone()),
-        effect: decided.effect,
+        effect,
         transaction: Some(decided.transaction),
         renumber: Some(Box::new(move |number| answer(number, info))),
         figures: None,
@@ -133,6 +135,10 @@ pub(super) async fn meter_values(call: &Call) -> Result<Decided, Refusal> {
     if let Some(transaction) = transaction {
         plausible::judge(&mut effect, transaction);
     }
+    effect.clocks = clocks(
+        call,
+        request.meter_value.iter().map(|value| value.timestamp),
+    );
     if let (Some(known), Some(wh)) = (transaction, register_of(&effect))
         && call.seated.is_pieced(known.number)
     {
@@ -211,6 +217,7 @@ pub(super) async fn status_notification(call: &Call) -> Result<Decided, Refusal>
     let at = said.at.unwrap_or(call.now);
     let over = call.seated.says(said.connector, &said.status, at);
     let mut effect = status::decide(&call.seated.station, said, call.now);
+    effect.clocks = clocks(call, [request.timestamp]);
     let Some((number, meter_stop_wh)) = over else {
         return Ok(Decided::new(&StatusNotificationResponse {}, effect));
     };
@@ -276,6 +283,7 @@ pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {
     if let Some(transaction) = &transaction {
         plausible::judge(&mut effect, transaction);
     }
+    effect.clocks = clocks(call, [request.timestamp]);
     // Only a stop that names a token is told about one (quirk 26).
     let id_tag_info = match id_tag {
         Some(token) => Some(id_tag_info(
@@ -303,6 +311,15 @@ fn samples(
         retention_days: call.csms.options.meter_retention_days,
     };
     meter::decide(normalise(values, Habits::default()), place, call.now)
+}
+
+/// What a message's times tell of the station's clock.
+fn clocks(
+    call: &Call,
+    stated: impl IntoIterator<Item = Option<Timestamp>>,
+) -> Vec<store::skew::Measured> {
+    let measured = call.seated.measure(skew::latest(stated), call.now);
+    measured.into_iter().collect()
 }
 
 fn id_tag_info(authorization: &Authorization) -> IdTagInfo {

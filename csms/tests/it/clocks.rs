@@ -264,3 +264,50 @@ async fn r21_pings_patience_and_waiting_go_on_however_our_clock_is_set() {
     clock.set(base - hour);
     ends_as(&server, silent, "timeout").await;
 }
+
+/// Minutes of a station's life: a status each.
+async fn statuses(station: &mut Station, clock: &Clock, minutes: i64, ahead: TimeDelta) {
+    for minute in 0..minutes {
+        clock.advance(Duration::from_secs(60));
+        let at = text(clock.now() + ahead);
+        let info = format!("{minute}");
+        let status = json!({ "connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": at, "info": info });
+        station.call("StatusNotification", status).await;
+    }
+}
+
+async fn skew(server: &Server) -> Option<i32> {
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let station = store::stations_read::get(&mut db, "CP1").await.unwrap();
+    station.unwrap().clock_skew_s
+}
+
+#[tokio::test]
+async fn quirk_19_how_far_a_stations_clock_is_off_is_measured_by_what_it_says_live() {
+    let clock = Clock::fixed(base());
+    let server = Server::with_clock(Options::default(), clock.clone()).await;
+    let mut station = server.station().await;
+    let ahead = TimeDelta::minutes(7);
+    statuses(&mut station, &clock, 2, ahead).await;
+    assert_eq!(skew(&server).await, None, "too little to go by");
+    statuses(&mut station, &clock, 1, ahead).await;
+    assert_eq!(skew(&server).await, Some(420));
+    // What waited while it was away says nothing of its clock.
+    let mut station = server.station().await;
+    let began = clock.now() - TimeDelta::hours(5);
+    let start =
+        json!({ "connectorId": 1, "idTag": "TAG1", "meterStart": 1, "timestamp": text(began) });
+    let answer = station.call("StartTransaction", start).await;
+    for minute in 0..30 {
+        let at = text(began + TimeDelta::minutes(minute));
+        let values = json!([{ "timestamp": at, "sampledValue": [{ "value": "5" }] }]);
+        let payload = json!({ "connectorId": 1, "transactionId": answer["transactionId"], "meterValue": values });
+        station.call("MeterValues", payload).await;
+    }
+    statuses(&mut station, &clock, 2, ahead).await;
+    assert_eq!(skew(&server).await, Some(420));
+    // Its clock is set.
+    statuses(&mut station, &clock, 9, TimeDelta::zero()).await;
+    assert_eq!(skew(&server).await, Some(0));
+}

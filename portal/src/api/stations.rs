@@ -36,6 +36,9 @@ pub(crate) struct Station {
     connected: bool,
     last_seen_at: Option<Stamp>,
     last_boot_at: Option<Stamp>,
+    /// How far its clock is ahead of ours; negative where it is behind.
+    clock_skew_s: Option<i32>,
+    clock_measured_at: Option<Stamp>,
     created_at: Stamp,
     protocol: Option<String>,
     vendor: Option<String>,
@@ -85,6 +88,8 @@ impl From<stations_read::Station> for Station {
             connected: station.connected,
             last_seen_at: station.last_seen_at.map(Stamp),
             last_boot_at: station.last_boot_at.map(Stamp),
+            clock_skew_s: station.clock_skew_s,
+            clock_measured_at: station.clock_measured_at.map(Stamp),
             created_at: Stamp(station.created_at),
             protocol: station.protocol,
             vendor: station.vendor,

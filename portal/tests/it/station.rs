@@ -1,9 +1,16 @@
 //! `/stations/{identity}`: its head and its tabs, who sees which, and what each shows.
 
 use axum::http::StatusCode;
-use store::people::Role;
+use serde_json::json;
+use store::{
+    api_keys::KeyScope,
+    ingest::{self, Effect},
+    people::Role,
+    skew::Measured,
+};
 
 use crate::{
+    data,
     harness::Portal,
     support::{Fleet, town},
 };
@@ -38,6 +45,46 @@ async fn a_station_shows_who_it_is_and_what_each_connector_does() {
     assert!(broken.body.contains(trouble), "{}", broken.body);
     let nobody = admin.get("/stations/NOBODY").await;
     assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn quirk_19_a_stations_clock_is_shown_and_one_that_is_far_off_stands_out() {
+    let portal = Portal::start().await;
+    let station = data::charged(&portal, None, "CP-1", 7).await.station_id;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let key = portal.key(&[KeyScope::Read], &[]).await;
+    let path = "/api/v1/stations/CP-1";
+    let before = key.get(path).await.json();
+    assert_eq!(before["clock_skew_s"], json!(null));
+    let page = admin.get("/stations/CP-1").await.body;
+    assert!(!page.contains("<dt>Clock</dt>"), "nothing is known: {page}");
+    for (skew_s, words, wrong) in [
+        (-3, "right", false),
+        (300, "5 min ahead", false),
+        (301, "5 min ahead: check its time server", true),
+        (-7200, "2 h behind: check its time server", true),
+        (i32::MIN, "24855 d behind: check its time server", true),
+    ] {
+        let measured = Measured {
+            station_id: station,
+            skew_s,
+            at: portal.clock.now(),
+        };
+        let effect = Effect {
+            clocks: vec![measured],
+            ..Effect::default()
+        };
+        let mut db = portal.db.pool.acquire().await.unwrap();
+        ingest::commit(&mut db, &[&effect]).await.unwrap();
+        let told = key.get(path).await.json();
+        assert_eq!(told["clock_skew_s"], json!(skew_s));
+        assert!(told["clock_measured_at"].is_string(), "{told}");
+        let page = admin.get("/stations/CP-1").await.body;
+        let (_, clock) = page.split_once("<dt>Clock</dt>").expect("its clock");
+        let (clock, _) = clock.split_once("</dd>").unwrap();
+        assert!(clock.contains(&format!(">{words}<")), "{clock}");
+        assert_eq!(clock.contains("class=\"wrong\""), wrong, "{clock}");
+    }
 }
 
 #[tokio::test]

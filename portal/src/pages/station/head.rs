@@ -1,10 +1,11 @@
 //! What stands above every tab of a station: who it is, whether it is there, and the way to the other tabs.
 
 use askama::{Template, filters::HtmlSafe};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use store::{
     Scoped,
     connectors::ONLINE_FOR,
+    skew::WORTH_A_WARNING_S,
     stations_read::{self, Station},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Head {
     since: Option<Since>,
     seen: Option<Since>,
     booted: Option<Moment>,
+    /// What its clock says, and when that was found.
+    clock: Option<Clock>,
     registered: Moment,
     registration: Option<Chip>,
     model: String,
@@ -53,6 +56,14 @@ pub(crate) struct Line {
     pub title: &'static str,
     pub path: String,
     pub current: bool,
+}
+
+/// A station's clock in words.
+struct Clock {
+    words: String,
+    /// So far off that somebody should see to it.
+    wrong: bool,
+    found: Moment,
 }
 
 /// An instant, and how long ago it was.
@@ -146,6 +157,14 @@ impl Head {
             },
             seen: station.last_seen_at.map(since),
             booted: station.last_boot_at.map(moment),
+            clock: station
+                .clock_skew_s
+                .zip(station.clock_measured_at)
+                .map(|(skew_s, at)| Clock {
+                    words: clock(skew_s),
+                    wrong: skew_s.unsigned_abs() > WORTH_A_WARNING_S.unsigned_abs(),
+                    found: moment(at),
+                }),
             registered: moment(station.created_at),
             registration: Chip::registration(&station.registration),
             model: [station.vendor.as_deref(), station.model.as_deref()]
@@ -184,6 +203,16 @@ fn below(path: &str, rest: &str) -> String {
         path.to_owned()
     } else {
         format!("{path}/{rest}")
+    }
+}
+
+/// How far a clock is off, in words; what a message takes on its way is no fault of it.
+fn clock(skew_s: i32) -> String {
+    let off = number::age(TimeDelta::seconds(skew_s.unsigned_abs().into()));
+    match skew_s {
+        -9..=9 => "right".to_owned(),
+        10.. => format!("{off} ahead"),
+        _ => format!("{off} behind"),
     }
 }
 
