@@ -4,7 +4,7 @@
 mod certificate_signed;
 mod certificates;
 mod charging;
-mod configuration;
+pub(crate) mod configuration;
 mod credentials;
 mod limits;
 mod local_list;

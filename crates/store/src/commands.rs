@@ -61,6 +61,16 @@ pub async fn queue(
     command: &NewCommand<'_>,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
+    queue_for(db, command, None, now).await
+}
+
+/// Queues a command that is not to be sent before a time.
+pub async fn queue_for(
+    db: &mut PgConnection,
+    command: &NewCommand<'_>,
+    not_before: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Uuid> {
     let id = ids::new_id(now);
     if let Some(order) = Order::of(command.action, command.payload) {
         credentials::ordered(db, id, command.station_id, order, now).await?;
@@ -68,8 +78,8 @@ pub async fn queue(
     sqlx::query!(
         "with queued as (
            insert into commands (id, station_id, site_id, action, payload, raw, actor_kind, actor_id, created_at, expires_at,
-             rerun_of, task_id, shown, awaits)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, $14, $15))
+             rerun_of, task_id, shown, awaits, not_before)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, $14, $15, $16))
          select pg_notify($11, $2::uuid::text)",
         id,
         command.station_id,
@@ -85,7 +95,8 @@ pub async fn queue(
         command.rerun_of,
         command.task_id,
         redact::payload(command.action, command.payload),
-        Sequel::of(command.action, command.payload).map(|sequel| sequel.message)
+        Sequel::of(command.action, command.payload).map(|sequel| sequel.message),
+        not_before
     )
     .fetch_one(db)
     .await?;
@@ -103,7 +114,7 @@ pub struct Claimed {
     pub payload: String,
 }
 
-/// Takes the oldest queued command of the station, unless one is under way. It counts as sent from here on: should we
+/// Takes the oldest queued command of the station that is due, unless one is under way. It counts as sent from here on: should we
 /// die before the frame leaves, we cannot know that it did not.
 pub async fn claim(
     db: &mut PgConnection,
@@ -117,7 +128,8 @@ pub async fn claim(
         "update commands set status = 'sent', sent_at = $3, message_id = $2, node = $4
          where id = (
              select id from commands where station_id = $1 and status = 'queued' and expires_at > $3
-             order by created_at, id limit 1 for update skip locked)
+               and coalesce(not_before <= $3, true)
+             order by coalesce(not_before, created_at), created_at, id limit 1 for update skip locked)
            and not exists (select from commands where station_id = $1 and status = 'sent')
          returning id, action, payload",
         station_id,
@@ -242,7 +254,8 @@ pub enum Lost {
 }
 
 /// A socket was lost, or `node` died: what it had sent becomes unknown, and what only reads is queued again; but what was lost
-/// twice seems to be what the station does not survive, and is noted as a limit of it.
+/// twice seems to be what the station does not survive, and is noted as a limit of it. A question for the configuration
+/// waits a little: if the station boots first, it is asked for less ([`withdraw_unborne`]).
 pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<Utc>) -> Result<()> {
     let (station, command) = match lost {
         Lost::All => (None, None),
@@ -260,6 +273,8 @@ pub async fn lost(db: &mut PgConnection, node: &str, lost: Lost, now: DateTime<U
              update commands c set
                status = case when sent.again then 'queued' else 'unknown' end,
                sent_at = case when sent.again then null else c.sent_at end,
+               not_before = case when sent.again and $6::boolean and c.action = 'GetConfiguration'
+                                 then $3::timestamptz + interval '5 seconds' else c.not_before end,
                payload = case when sent.again then c.payload else coalesce(c.shown, c.payload) end,
                losses = c.losses + $6::boolean::integer
              from sent where c.id = sent.id
@@ -304,6 +319,28 @@ pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
+/// A station booted: takes back what it is still to be asked of its configuration without anybody's order. Answers whether
+/// one of these questions had been sent and was lost with its socket: then the station did not bear it.
+pub async fn withdraw_unborne(
+    db: &mut PgConnection,
+    station_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let lost = sqlx::query_scalar!(
+        r#"with gone as (
+             update commands set status = 'cancelled', payload = coalesce(shown, payload)
+             where station_id = $1 and status = 'queued' and action = 'GetConfiguration' and actor_kind = 'system'
+             returning id, site_id, station_id, action, losses),
+           told as (
+             insert into events (at, kind, site_id, station_id, subject, detail)
+             select $2, 'command.cancelled', site_id, station_id, id, jsonb_build_object('action', action) from gone)
+           select coalesce(bool_or(losses > 0), false) as "lost!" from gone"#,
+        station_id,
+        now
+    );
+    Ok(lost.fetch_one(db).await?)
+}
+
 /// Takes back a command that was not sent yet; false if it was, or has ended.
 pub async fn cancel(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let rung = sqlx::query!(
@@ -327,7 +364,8 @@ pub async fn cancel(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Resu
 /// does not count here: it may have been lost, and only the station's connection knows.)
 pub async fn waiting(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "select distinct station_id from commands where status = 'queued' and expires_at > $1",
+        "select distinct station_id from commands
+         where status = 'queued' and expires_at > $1 and coalesce(not_before <= $1, true)",
         now
     )
     .fetch_all(db)

@@ -154,12 +154,13 @@ pub async fn note_set(
     Ok(())
 }
 
-/// Queues a GetConfiguration because of a command that ended: a station is asked again for what it did not answer, or for
-/// what it was just set to.
+/// Queues GetConfigurations because of a command that ended: a station is asked again for what it did not answer, or for
+/// what it was just set to. Each payload is sent `apart` after the one before it.
 pub async fn ask(
     db: &mut PgConnection,
     because: Uuid,
-    payload: &str,
+    payloads: &[String],
+    apart: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let asked = sqlx::query!(
@@ -169,19 +170,35 @@ pub async fn ask(
     .fetch_optional(&mut *db)
     .await?;
     let Some(asked) = asked else { return Ok(()) };
-    let command = NewCommand {
-        station_id: asked.station_id,
-        site_id: asked.site_id,
-        action: "GetConfiguration",
-        payload,
-        raw: false,
-        actor_kind: "system",
-        actor_id: None,
-        expires_at: now + TimeDelta::minutes(10),
-        rerun_of: None,
-        task_id: None,
-    };
-    commands::queue(db, &command, now).await?;
+    let of = (asked.station_id, asked.site_id);
+    ask_in_parts(db, of, payloads, (now + apart, apart), now).await
+}
+
+/// Queues GetConfigurations to a station of a site, the first for a time and each `apart` after the one before it.
+pub async fn ask_in_parts(
+    db: &mut PgConnection,
+    (station_id, site_id): (Uuid, Option<Uuid>),
+    payloads: &[String],
+    (first, apart): (DateTime<Utc>, TimeDelta),
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut due = first;
+    for payload in payloads {
+        let command = NewCommand {
+            station_id,
+            site_id,
+            action: "GetConfiguration",
+            payload,
+            raw: false,
+            actor_kind: "system",
+            actor_id: None,
+            expires_at: due + TimeDelta::minutes(10),
+            rerun_of: None,
+            task_id: None,
+        };
+        commands::queue_for(db, &command, Some(due).filter(|due| *due > now), now).await?;
+        due += apart;
+    }
     Ok(())
 }
 

@@ -43,6 +43,7 @@ pub mod limits;
 pub mod local_lists;
 pub mod lookup;
 pub mod messages;
+pub mod model_habits;
 pub mod money;
 pub mod outbox;
 pub mod overview;

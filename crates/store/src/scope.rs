@@ -116,6 +116,7 @@ mod tests {
         "legal_entities",
         "logins",
         "mail_outbox",
+        "model_habits",
         "price_feed_hours",
         "price_feeds",
         "reader_positions",

@@ -10,6 +10,7 @@ use store::commands::NewCommand;
 use store::ingest::Status;
 
 use crate::Csms;
+use crate::kept::configuration;
 use crate::ops::Seated;
 
 /// How long an automatic command may wait: the station is there now.
@@ -18,14 +19,6 @@ const EXPIRES: TimeDelta = TimeDelta::minutes(10);
 const INTENT: TimeDelta = TimeDelta::minutes(5);
 /// Two automatic starts at a connector are at least so far apart: stations repeat their states.
 const APART: TimeDelta = TimeDelta::minutes(2);
-/// Asked of a station that does not survive the question for everything.
-const FEW: [&str; 4] = [
-    "SupportedFeatureProfiles",
-    "NumberOfConnectors",
-    "HeartbeatInterval",
-    "MeterValueSampleInterval",
-];
-
 /// What a station did not say since it is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Silence {
@@ -69,23 +62,20 @@ fn beside(work: impl Future<Output = store::Result<()>> + Send + 'static) {
     });
 }
 
+/// A question of ours that the station's last socket did not outlive was too much for it (quirk 40).
 async fn ask(csms: &Csms, seated: &Seated) -> store::Result<()> {
-    let mut db = csms.pool.acquire().await?;
-    let limits = store::limits::of(&mut db, seated.station.id).await?;
-    let survives = !limits.iter().any(|what| what == "GetConfiguration");
-    let payload = if survives {
-        json!({})
-    } else {
-        json!({ "key": FEW })
-    };
-    queue(
-        &mut db,
-        seated,
-        "GetConfiguration",
-        &payload.to_string(),
-        csms.clock.now(),
-    )
-    .await
+    let (station, now) = (&seated.station, csms.clock.now());
+    let mut tx = csms.pool.begin().await?;
+    let pending = store::commands::withdraw_unborne(&mut tx, station.id, now).await?;
+    let limits = store::limits::of(&mut tx, station.id).await?;
+    let noted = limits.iter().any(|what| what == "GetConfiguration");
+    if noted {
+        // What is learned of it takes the place of that note.
+        store::limits::forget(&mut tx, station.id, "GetConfiguration").await?;
+    }
+    let of = (station.id, station.site_id);
+    configuration::ask_all(&mut tx, of, pending || noted, now).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn remind(csms: &Csms, seated: &Seated, silence: Silence) -> store::Result<()> {

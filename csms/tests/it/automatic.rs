@@ -10,12 +10,16 @@ use crate::commands::{ends_as, queue};
 use crate::support::{Server, Station, eventually};
 
 async fn turn_on(server: &Server, options: &Options) {
+    turn_on_at(server, "CP1", options).await;
+}
+
+async fn turn_on_at(server: &Server, identity: &str, options: &Options) {
     let mut db = server.db.pool.acquire().await.unwrap();
     let change = StationChange {
         options: Some(options),
         ..StationChange::default()
     };
-    let changed = store::stations::change(&mut db, "CP1", &change).await;
+    let changed = store::stations::change(&mut db, identity, &change).await;
     assert!(changed.unwrap().is_some());
 }
 
@@ -68,37 +72,62 @@ async fn a_station_with_the_switch_is_asked_for_its_configuration_after_its_boot
     .await;
 }
 
+/// The keys of the GetConfiguration that comes next; none: it asks for everything.
+async fn asked(station: &mut Station) -> (Value, Vec<Value>) {
+    let call = station.receive().await;
+    assert_eq!(call[2], "GetConfiguration", "{call}");
+    let keys = call[3]["key"].as_array().cloned().unwrap_or_default();
+    (call[1].clone(), keys)
+}
+
+/// It reboots over the question that it was asked.
+async fn dies(server: &Server, station: Station) -> Station {
+    eventually("the station there", async || {
+        server.db.is_connected("CP1").await.then_some(())
+    })
+    .await;
+    drop(station);
+    eventually("the station gone", async || {
+        (!server.db.is_connected("CP1").await).then_some(())
+    })
+    .await;
+    server.station().await
+}
+
 #[tokio::test]
-async fn quirk_40_a_station_that_does_not_survive_a_question_is_asked_less() {
+async fn quirk_40_a_station_that_reboots_over_a_question_is_asked_in_parts_and_so_is_its_model() {
     let server = Server::start().await;
-    turn_on(&server, &boot_calls()).await;
-    for _ in 0..2 {
-        let mut station = server.station().await;
-        let call = station.receive().await;
-        assert_eq!(
-            (&call[2], &call[3]),
-            (&json!("GetConfiguration"), &json!({}))
-        );
-        drop(station);
-        eventually("the station gone", async || {
-            (!server.db.is_connected("CP1").await).then_some(())
-        })
-        .await;
-    }
-    // Each of the two boots had asked; what is left of them is lost twice in its turn, or asks for less.
-    let asked_less = async {
-        loop {
-            let mut station = server.station().await;
-            let call = station.receive().await;
-            if call[3]["key"].is_array() {
-                return;
-            }
+    for identity in ["CP1", "CP2"] {
+        if identity == "CP2" {
+            server.add_station(identity, None).await;
         }
-    };
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, asked_less)
-        .await
-        .expect("a shorter question");
+        turn_on_at(&server, identity, &boot_calls()).await;
+    }
+    let mut station = server.station().await;
+    let mut sizes = Vec::new();
+    for _ in 0..3 {
+        sizes.push(asked(&mut station).await.1.len());
+        station = dies(&server, station).await;
+    }
+    assert_eq!(sizes, [0, 10, 5], "everything, and less each time");
+    let (_, part) = asked(&mut station).await;
+    assert_eq!(part.len(), 3);
+    // Another of the same model is asked in such parts at once.
+    let mut other = server.booted("CP2").await;
+    let mut names = Vec::new();
+    while names.len() < 9 {
+        let (id, part) = asked(&mut other).await;
+        assert!(part.len() <= 3 && !part.is_empty(), "{part:?}");
+        let read: Vec<Value> = part
+            .iter()
+            .map(|key| json!({"key": key, "readonly": false, "value": "1"}))
+            .collect();
+        other
+            .send(&json!([3, id, {"configurationKey": read}]).to_string())
+            .await;
+        assert!(!part.iter().any(|key| names.contains(key)), "{part:?}");
+        names.extend(part);
+    }
 }
 
 #[tokio::test]

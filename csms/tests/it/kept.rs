@@ -204,7 +204,7 @@ async fn quirk_40_a_question_for_everything_that_a_station_cannot_answer_is_aske
     station
         .send(&json!([4, first[1], "InternalError", "still too long", {}]).to_string())
         .await;
-    // The other parts come first, then the halves of the one that failed.
+    // The other parts and the halves of the one that failed come one after another, with pauses.
     let mut halves = 0;
     let mut names = 0;
     while halves < 2 {
@@ -224,6 +224,31 @@ async fn quirk_40_a_question_for_everything_that_a_station_cannot_answer_is_aske
         (keys(&server).await.len() == names).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn quirk_40_a_station_that_cannot_be_asked_for_everything_is_asked_by_name() {
+    for answer in [
+        json!([3, "", {"configurationKey": []}]),
+        json!([4, "", "NotSupported", "name the keys", {}]),
+    ] {
+        let server = Server::start().await;
+        let mut station = server.station().await;
+        queue(&server, "GetConfiguration", json!({})).await;
+        let call = station.receive().await;
+        let mut answer = answer;
+        answer[1] = call[1].clone();
+        station.send(&answer.to_string()).await;
+        let part = station.receive().await;
+        let keys = part[3]["key"].as_array().unwrap();
+        assert_eq!(keys.len(), 10, "{part}");
+        // Whoever does not know the action at all is asked no further about this part.
+        let unknown = json!([4, part[1], "NotImplemented", "", {}]);
+        station.send(&unknown.to_string()).await;
+        let next = station.receive().await;
+        let others = next[3]["key"].as_array().unwrap();
+        assert!(others.len() == 10 && others != keys, "{next}");
+    }
 }
 
 fn reserve(number: i32, connector: i32) -> Value {
