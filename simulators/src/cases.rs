@@ -147,7 +147,7 @@ fn write_junit(path: &Path, played: &[Played]) -> anyhow::Result<()> {
 /// The gravest.
 fn exit_code(failures: &[&Failure]) -> ExitCode {
     let code = failures.iter().map(|failure| match failure.kind {
-        Kind::Assertion => FAILED,
+        Kind::Assertion | Kind::Door => FAILED,
         Kind::SetUp => NO_SETUP,
         Kind::BadFile => BAD_ARGUMENTS,
     });

@@ -1,5 +1,5 @@
-//! The floor: a bare server that reads a frame and answers it, the least a real server must do.
-//! With [`OnCall`] something can be made to happen before each answer, such as one durable insert.
+//! The floor: a bare server that reads a frame and answers it, the least a real server must do; ws, and with a certificate
+//! also wss on the same port. With [`OnCall`] something can be made to happen before each answer, such as one durable insert.
 
 use std::{
     future::Future,
@@ -11,7 +11,11 @@ use std::{
 
 use evse_core::ocpp::{Frame, frame};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     accept_hdr_async_with_config,
     tungstenite::{
@@ -69,28 +73,55 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until the listener fails or the future is dropped.
 pub async fn serve(listener: TcpListener, on_call: impl OnCall) -> io::Result<()> {
+    serve_both(listener, None, on_call).await
+}
+
+/// As [`serve`], with TLS for those who begin with it ([`crate::wire::acceptor`]).
+pub async fn serve_both(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    on_call: impl OnCall,
+) -> io::Result<()> {
     let shared = Arc::new((on_call, AtomicI64::new(1)));
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(connection(stream, Arc::clone(&shared)));
+        tokio::spawn(connection(stream, tls.clone(), Arc::clone(&shared)));
     }
 }
 
 /// One connection, until it ends: a peer that breaks off is no fault of this server.
-async fn connection<C: OnCall>(stream: TcpStream, shared: Arc<(C, AtomicI64)>) {
+async fn connection<C: OnCall>(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<(C, AtomicI64)>,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    match tls {
+        Some(tls) if begins_with_tls(&stream).await => {
+            if let Ok(stream) = tls.accept(stream).await {
+                talk(stream, shared).await;
+            }
+        }
+        _ => talk(stream, shared).await,
+    }
+}
+
+/// Whether the first byte is that of a TLS handshake; HTTP begins with a letter.
+async fn begins_with_tls(stream: &TcpStream) -> bool {
+    const HANDSHAKE: u8 = 0x16;
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0] == HANDSHAKE
+}
+
+async fn talk<C: OnCall>(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<(C, AtomicI64)>) {
     let mut station = String::new();
     #[expect(clippy::result_large_err, reason = "the library's callback type")]
     let greet = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
         station.push_str(segment);
-        if request
-            .headers()
-            .contains_key(header::SEC_WEBSOCKET_PROTOCOL)
-        {
-            let protocol = HeaderValue::from_static("ocpp1.6");
+        if let Some(protocol) = chosen(request) {
             response
                 .headers_mut()
                 .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
@@ -132,6 +163,15 @@ async fn connection<C: OnCall>(stream: TcpStream, shared: Arc<(C, AtomicI64)>) {
             return;
         }
     }
+}
+
+/// 1.6 if it is offered, else whatever comes first: everybody is let in.
+fn chosen(request: &Request) -> Option<HeaderValue> {
+    let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL)?;
+    let mut names = offered.to_str().ok()?.split(',').map(str::trim);
+    let first = names.next()?;
+    let chosen = names.find(|name| *name == "ocpp1.6").unwrap_or(first);
+    HeaderValue::from_str(chosen).ok()
 }
 
 fn answer(id: &str, action: &str, transaction_id: i64) -> String {

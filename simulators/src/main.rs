@@ -19,7 +19,7 @@ use simulators::{
     run::{self, Log, Outcome, Plan},
     swarm::{self, NameFormat, Workload},
     tools::{StationArgs, analyze, repl, replay, serve},
-    wire::TlsFiles,
+    wire::{self, TlsFiles},
 };
 
 const FAILED: u8 = 1;
@@ -47,6 +47,7 @@ const EXAMPLES: &str = "Examples (a server at its default address):
   evsim swarm --url ws://127.0.0.1:9000/ocpp --count 1000 --workload session --duration 10s
   evsim test  simulators/scenarios/16/core/*.toml --url ws://127.0.0.1:9000/ocpp --api http://127.0.0.1:8080 --key KEY
   evsim floor --listen 127.0.0.1:9010
+  evsim floor --cert server.pem --key server.key
   evsim lago  --listen 127.0.0.1:3000
 
 Exit codes: 0 done, 1 something did not go as it must, 2 no connection or no set-up, 3 wrong arguments.";
@@ -238,6 +239,12 @@ struct FloorArgs {
     /// Threads of the server.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Its certificate (PEM): with it, it speaks TLS as well, on the same port.
+    #[arg(long, requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    #[arg(long, requires = "cert")]
+    key: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -468,9 +475,19 @@ fn run_floor(args: &FloorArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let listener =
             floor::listen(args.listen).with_context(|| format!("--listen {}", args.listen))?;
-        println!("floor: ws://{}/ocpp (no authentication, nothing is stored)", listener.local_addr()?);
+        let file = |flag: &str, path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("{flag} {}", path.display()))
+        };
+        let tls = match (&args.cert, &args.key) {
+            (Some(cert), Some(key)) => {
+                Some(wire::acceptor(&file("--cert", cert)?, &file("--key", key)?)?)
+            }
+            _ => None,
+        };
+        let kinds = if tls.is_some() { "ws:// and wss" } else { "ws" };
+        println!("floor: {kinds}://{}/ocpp (no authentication, nothing is stored)", listener.local_addr()?);
         tokio::select! {
-            result = floor::serve(listener, floor::Bare) => result.context("accepting connections")?,
+            result = floor::serve_both(listener, tls, floor::Bare) => result.context("accepting connections")?,
             signal = tokio::signal::ctrl_c() => signal.context("waiting for an interrupt")?,
         }
         Ok(ExitCode::SUCCESS)

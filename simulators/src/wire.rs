@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use tokio::net::TcpStream;
 use tokio_rustls::{
-    TlsConnector,
+    TlsAcceptor, TlsConnector,
     client::TlsStream,
     rustls::{
-        ClientConfig, RootCertStore,
+        ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     },
@@ -122,6 +122,21 @@ impl Tls {
         let stream = self.connector.connect(name, stream).await?;
         Ok(Wire::Right(Box::new(stream)))
     }
+}
+
+/// TLS as a server does it that asks its clients for no certificate; certificate and key are PEM.
+///
+/// # Errors
+/// When one is not what it should be.
+pub fn acceptor(certificate: &[u8], key: &[u8]) -> anyhow::Result<TlsAcceptor> {
+    let key =
+        PrivateKeyDer::from_pem_slice(key).context("--key: it holds no private key in PEM")?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates("--cert", certificate)?, key)
+        .context("--cert and --key")?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn read(flag: &'static str, path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -51,6 +51,8 @@ pub struct Place {
 pub enum Kind {
     /// The server did something else than it must.
     Assertion,
+    /// So it did at the door: it did not let a station in that it must let in, or there was no handshake with it.
+    Door,
     /// It could not be tried: nobody is there, or what it needs could not be made.
     SetUp,
     /// The file asks for what cannot be.
@@ -94,6 +96,13 @@ type Done<T = ()> = Result<T, Trouble>;
 fn wrong(message: impl Into<String>) -> Trouble {
     Trouble {
         kind: Kind::Assertion,
+        message: message.into(),
+    }
+}
+
+fn at_the_door(message: impl Into<String>) -> Trouble {
+    Trouble {
+        kind: Kind::Door,
         message: message.into(),
     }
 }

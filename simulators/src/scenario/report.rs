@@ -76,7 +76,7 @@ fn case(played: &Played) -> TestCase {
         None => TestCaseStatus::success(),
         Some(failure) => {
             let kind = match failure.kind {
-                Kind::Assertion => NonSuccessKind::Failure,
+                Kind::Assertion | Kind::Door => NonSuccessKind::Failure,
                 Kind::SetUp | Kind::BadFile => NonSuccessKind::Error,
             };
             let mut status = TestCaseStatus::non_success(kind);

@@ -12,7 +12,7 @@ use super::{
         },
         wire::{Frame, Incoming, Wire, reply_payload, reply_text},
     },
-    Done, Length, MAIN, Play, STATION, bad_file, set_up, wrong,
+    Done, Length, MAIN, Play, STATION, at_the_door, bad_file, set_up, wrong,
 };
 
 /// A CALL and what must come of it.
@@ -48,12 +48,12 @@ impl Play<'_> {
                 knock.id
             ))),
             (Met::NoProtocol, None) if door.chosen.as_deref() == Some("") => Ok(()),
-            (Met::NoProtocol, _) => Err(wrong("the server chose no subprotocol")),
-            (Met::Broken(how), _) => Err(wrong(format!("the handshake failed: {how}"))),
+            (Met::NoProtocol, _) => Err(at_the_door("the server chose no subprotocol")),
+            (Met::Broken(how), _) => Err(at_the_door(format!("the handshake failed: {how}"))),
             (Met::Refused(status, _), Some(expected)) if status == expected => Ok(()),
             (Met::Refused(status, said), expected) => {
                 let expected = expected.map_or("101".to_owned(), |status| status.to_string());
-                Err(wrong(format!(
+                Err(at_the_door(format!(
                     "the server refused {} with HTTP {status} ({said}): expected {expected}",
                     knock.id
                 )))
