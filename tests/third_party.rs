@@ -1,5 +1,5 @@
 //! The first proof of all: a charge by somebody else's OCPP client, over real sockets into a real Postgres, read back
-//! through the API.
+//! through the API: plain, within TLS, and with a certificate of its own.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,36 +7,107 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use service::clock::Clock;
 use tokio::process::Command;
 
 mod support;
 use support::Product;
+#[path = "support/pki.rs"]
+mod pki;
+use pki::{OPERATOR, Pki};
 
 #[tokio::test]
 async fn a_charge_by_the_mobilityhouse_client_is_read_back_through_the_api() {
+    let product = Product::start(csms::Options::default()).await;
+    let known = json!({ "password": "s3cret:with:colons" });
+    let words = ["--password", "s3cret:with:colons"];
+    let said = charged(&product, &product.ocpp_url(), "MH-1", known, &words).await;
+    assert_eq!(said["tls"], false);
+}
+
+/// Security profile 2: its password within TLS.
+#[tokio::test]
+async fn the_same_charge_over_wss_with_a_password() {
+    let pki = Pki::new();
+    let product = Product::start(pki.options()).await;
+    let known = json!({ "security_profile": 2, "password": "s3cret:with:colons" });
+    let ca = pki.file("root.pem", &pki.root.certificate);
+    let words = ["--password", "s3cret:with:colons", "--ca", text(&ca)];
+    let said = charged(&product, &over_tls(&product), "MH-2", known, &words).await;
+    assert_eq!(said["tls"], true);
+}
+
+/// Security profile 3: a certificate of its own, and no password.
+#[tokio::test]
+async fn the_same_charge_over_wss_with_a_certificate_of_its_own() {
+    let pki = Pki::new();
+    let product = Product::start(pki.options()).await;
+    let name = certs::Name {
+        common: "MH-3",
+        organisation: OPERATOR,
+    };
+    let own = pki.authority().station(name, 10, Clock::system().now());
+    let own = own.unwrap();
+    let ca = pki.file("root.pem", &pki.root.certificate);
+    let certificate = pki.file("station.pem", &own.certificate);
+    let key = pki.file("station.key", &own.key);
+    let words = [
+        "--ca",
+        text(&ca),
+        "--cert",
+        text(&certificate),
+        "--key",
+        text(&key),
+    ];
+    let known = json!({ "security_profile": 3 });
+    let said = charged(&product, &over_tls(&product), "MH-3", known, &words).await;
+    assert_eq!(said["tls"], true);
+}
+
+/// Where stations reach it by TLS: the same port.
+fn over_tls(product: &Product) -> String {
+    product.ocpp_url().replace("ws://", "wss://")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A station that is `known` so comes with these words and charges; what it was told is what the API tells of it.
+async fn charged(
+    product: &Product,
+    url: &str,
+    identity: &str,
+    known: Value,
+    words: &[&str],
+) -> Value {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     assert!(
         python.exists(),
         "the third-party client is not installed: run scripts/setup"
     );
-    let (product, key) = installation("MH-1", "s3cret:with:colons", "04A1B2C3").await;
-    let queued = configuration_is_asked(&product, &key, "MH-1").await;
+    let profile = known["security_profile"].clone();
+    let key = furnished(product, identity, known, "04A1B2C3").await;
+    let queued = configuration_is_asked(product, &key, identity).await;
 
     let mut client = Command::new(python);
     client
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/charge.py"))
-        .args([
-            &product.ocpp_url(),
-            "MH-1",
-            "s3cret:with:colons",
-            "04A1B2C3",
-        ]);
+        .args([url, identity, "04A1B2C3"])
+        .args(words);
     let said = run(client).await;
     assert_eq!(said["boot"], "Accepted");
     assert_eq!(said["authorize"], "Accepted");
     assert_eq!(said["stop"], "Accepted");
 
-    let sessions = product.get(&key, "/api/v1/sessions?station=MH-1").await;
+    if !profile.is_null() {
+        let path = format!("/api/v1/stations/{identity}");
+        let station = product.get(&key, &path).await;
+        assert_eq!(station["security_profile"], profile);
+    }
+    let sessions = product
+        .get(&key, &format!("/api/v1/sessions?station={identity}"))
+        .await;
     let session = &sessions["items"][0];
     assert_eq!(session["state"], "ended");
     assert_eq!(session["energy_wh"], 12_345);
@@ -56,7 +127,10 @@ async fn a_charge_by_the_mobilityhouse_client_is_read_back_through_the_api() {
         .await;
     assert_eq!(command["status"], "answered");
     let messages = product
-        .get(&key, "/api/v1/messages?station=MH-1&limit=500")
+        .get(
+            &key,
+            &format!("/api/v1/messages?station={identity}&limit=500"),
+        )
         .await;
     let actions: Vec<&str> = messages["items"]
         .as_array()
@@ -72,6 +146,7 @@ async fn a_charge_by_the_mobilityhouse_client_is_read_back_through_the_api() {
         !actions.contains(&"Heartbeat"),
         "Heartbeats are counted, not logged"
     );
+    said
 }
 
 #[tokio::test]
@@ -82,7 +157,9 @@ async fn every_frame_is_read_by_a_charge_point_on_rust_ocpp() {
         peer.exists(),
         "the charge point on rust-ocpp is not built: run `make peer`"
     );
-    let (product, key) = installation("PEER-1", "s3cret", "PEERTAG1").await;
+    let product = Product::start(csms::Options::default()).await;
+    let known = json!({ "password": "s3cret" });
+    let key = furnished(&product, "PEER-1", known, "PEERTAG1").await;
     let queued = configuration_is_asked(&product, &key, "PEER-1").await;
 
     let mut client = Command::new(peer);
@@ -118,15 +195,11 @@ async fn every_frame_is_read_by_a_charge_point_on_rust_ocpp() {
     assert_ne!(command["status"], "queued");
 }
 
-/// A product that knows one station with a password and one tag, and a key to it.
-async fn installation(station: &str, password: &str, tag: &str) -> (Product, String) {
-    let product = Product::start(csms::Options::default()).await;
+/// Lets the product know a station and a tag; yields a key to it.
+async fn furnished(product: &Product, identity: &str, station: Value, tag: &str) -> String {
     let key = product.api_key(&["read", "control"]).await;
     let known = [
-        (
-            format!("/api/v1/stations/{station}"),
-            json!({ "password": password }),
-        ),
+        (format!("/api/v1/stations/{identity}"), station),
         (
             format!("/api/v1/id-tokens/{tag}"),
             json!({ "type": "RFID", "status": "accepted" }),
@@ -137,7 +210,7 @@ async fn installation(station: &str, password: &str, tag: &str) -> (Product, Str
             .send(Method::PUT, &key, &path, &body.to_string(), &[200, 201])
             .await;
     }
-    (product, key)
+    key
 }
 
 /// Queues a command for the station; yields its id.

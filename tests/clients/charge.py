@@ -1,14 +1,15 @@
 """A charge by the third-party client `ocpp` (mobilityhouse), from boot to stop: an independent reading of the standard.
 
-usage: charge.py URL IDENTITY PASSWORD TAG
-It ends when the server has asked it for its configuration as well (POST …/commands, GetConfiguration).
+usage: charge.py URL IDENTITY TAG [--password P] [--ca FILE] [--cert FILE --key FILE]
+It comes by TLS where the URL says wss, and with a certificate of its own where it has one. It ends when the server has asked it for its configuration as well (POST …/commands, GetConfiguration).
 Prints one JSON object with what the server answered; any answer that the client's schemas refuse ends it with an error.
 """
 
+import argparse
 import asyncio
 import base64
 import json
-import sys
+import ssl
 from datetime import datetime, timedelta, timezone
 
 import websockets
@@ -40,9 +41,13 @@ def samples(at, energy_wh, power_w):
     }
 
 
-async def charge(station, tag):
+async def charge(station, identity, tag):
     said = {}
-    boot = await station.call(call.BootNotification(charge_point_vendor="Acme", charge_point_model="Wall"))
+    boot = await station.call(
+        call.BootNotification(
+            charge_point_vendor="Acme", charge_point_model="Wall", charge_point_serial_number=identity
+        )
+    )
     said["boot"] = boot.status
     for connector in (0, 1):
         await station.call(call.StatusNotification(connector_id=connector, error_code="NoError", status="Available"))
@@ -71,22 +76,39 @@ async def charge(station, tag):
     return said
 
 
-async def main(url, identity, password, tag):
-    basic = base64.b64encode(f"{identity}:{password}".encode()).decode()
-    headers = {"Authorization": f"Basic {basic}"}
+def tls(asked):
+    if not asked.url.startswith("wss://"):
+        return None
+    context = ssl.create_default_context(cafile=asked.ca)
+    if asked.cert:
+        context.load_cert_chain(asked.cert, asked.key)
+    return context
+
+
+async def main(asked):
+    headers = {}
+    if asked.password:
+        basic = base64.b64encode(f"{asked.identity}:{asked.password}".encode()).decode()
+        headers["Authorization"] = f"Basic {basic}"
     async with websockets.connect(
-        f"{url}/{identity}", subprotocols=["ocpp1.6"], additional_headers=headers
+        f"{asked.url}/{asked.identity}", subprotocols=["ocpp1.6"], additional_headers=headers, ssl=tls(asked)
     ) as socket:
-        station = Station(identity, socket)
+        station = Station(asked.identity, socket)
         listening = asyncio.create_task(station.start())
-        said = await charge(station, tag)
+        said = await charge(station, asked.identity, asked.tag)
         # The test queues a GetConfiguration beforehand; it comes when the station is there.
         while not station.commands:
             await asyncio.sleep(0.05)
         said["commands"] = station.commands
+        said["tls"] = socket.transport.get_extra_info("cipher") is not None
         listening.cancel()
     print(json.dumps(said))
 
 
 if __name__ == "__main__":
-    asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), timeout=30))
+    words = argparse.ArgumentParser()
+    for name in ("url", "identity", "tag"):
+        words.add_argument(name)
+    for name in ("--password", "--ca", "--cert", "--key"):
+        words.add_argument(name)
+    asyncio.run(asyncio.wait_for(main(words.parse_args()), timeout=30))
