@@ -24,6 +24,8 @@ pub enum Input<'a> {
     LinkDown,
     /// A text frame arrived.
     Text(&'a str),
+    /// The server answered an [`Output::Ping`].
+    Pong,
     /// A cable joined a vehicle to the connector.
     Plug(u32),
     /// The cable was taken out.
@@ -76,6 +78,8 @@ pub enum Output {
     Disconnect,
     /// Send a text frame.
     Send(String),
+    /// Send a WebSocket ping; its answer is an [`Input::Pong`].
+    Ping,
     /// Close (true) or open the contactor of a connector.
     Relay(u32, bool),
     /// Offer so much to the vehicle at a connector from now on.

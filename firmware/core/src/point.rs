@@ -74,6 +74,10 @@ pub struct ChargePoint {
     /// When to send BootNotification (again).
     pub(crate) boot_due: Option<Millis>,
     pub(crate) heartbeat_due: Option<Millis>,
+    /// When to ping the server (WebSocketPingInterval).
+    pub(crate) ping_due: Option<Millis>,
+    /// The last ping is not answered.
+    pub(crate) pinged: bool,
     pub(crate) reset: Option<(RebootKind, Millis)>,
     pub(crate) dirty: bool,
     /// The update under way, and the version that another one left.
@@ -149,6 +153,8 @@ impl ChargePoint {
             registration: None,
             boot_due: Some(now),
             heartbeat_due: None,
+            ping_due: None,
+            pinged: false,
             reset: None,
             dirty: true,
             firmware,
@@ -185,6 +191,12 @@ impl ChargePoint {
     #[must_use]
     pub fn waiting(&self) -> bool {
         self.in_flight.is_some() || self.link == Link::Connecting
+    }
+
+    /// Whether the answer to a ping is awaited; then a virtual clock must not run ahead either.
+    #[must_use]
+    pub fn pinging(&self) -> bool {
+        self.pinged
     }
 
     /// The charge point's idea of the time.
@@ -254,6 +266,7 @@ impl ChargePoint {
                 self.security_event(kind, info.map(String::from), now, out);
             }
             Input::Text(text) => self.text(now, text, out),
+            Input::Pong => self.pinged = false,
             Input::Plug(connector) => self.with(connector, |c| c.plugged = true),
             Input::Unplug(connector) => self.unplug(connector, now, out),
             Input::Swipe { connector, id_tag } => self.swipe(connector, id_tag, now, out),
@@ -337,6 +350,7 @@ impl ChargePoint {
 
     fn text(&mut self, now: Millis, text: &str, out: &mut Outputs) {
         self.failed_connects = 0;
+        self.pinged = false;
         match Frame::parse(text) {
             Ok(Frame::Call {
                 id,

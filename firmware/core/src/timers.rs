@@ -34,6 +34,7 @@ impl ChargePoint {
                 self.outbox.push(Request::Heartbeat, false);
             }
         }
+        self.ping(now, out);
         self.sample(now);
         for connector in &mut self.connectors {
             if connector
@@ -48,6 +49,31 @@ impl ChargePoint {
 
     pub(crate) fn next_heartbeat(&self, now: Millis) -> Millis {
         now.after(self.config.number(Key::HeartbeatInterval).max(1) * 1000)
+    }
+
+    /// Pings the server where it wants that. One who has not answered when the next is due is not there any more, though the
+    /// socket seems open.
+    fn ping(&mut self, now: Millis, out: &mut Outputs) {
+        let interval = self.config.number(Key::WebSocketPingInterval) * 1000;
+        if self.link != Link::Up || interval == 0 {
+            (self.ping_due, self.pinged) = (None, false);
+            return;
+        }
+        // A shorter interval holds from now on, not from the next ping on.
+        let next = now.after(interval);
+        let due = self.ping_due.map_or(next, |due| due.min(next));
+        self.ping_due = Some(due);
+        if due > now {
+            return;
+        }
+        if self.pinged {
+            (self.ping_due, self.pinged) = (None, false);
+            self.link = Link::Closing;
+            out.todo.push(Output::Disconnect);
+        } else {
+            (self.ping_due, self.pinged) = (Some(next), true);
+            out.todo.push(Output::Ping);
+        }
     }
 
     fn no_answer(&mut self, now: Millis, out: &mut Outputs) {
@@ -123,6 +149,7 @@ impl ChargePoint {
             Link::Up => {
                 times.extend(self.boot_due);
                 times.extend(self.heartbeat_due.filter(|_| self.accepted()));
+                times.extend(self.ping_due);
                 times.extend(self.outbox.next_attempt(now));
             }
         }

@@ -14,6 +14,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 use traffic::{Late, dialled, received};
 
 use super::{
@@ -163,7 +164,8 @@ impl Driver {
     /// Nothing of the server or of the host is awaited.
     fn idle(&self) -> bool {
         let linked = self.socket.is_some() || self.offline;
-        linked && !self.core.waiting() && !self.host.busy() && self.late.is_empty()
+        let answered = !self.core.waiting() && !self.core.pinging();
+        linked && answered && !self.host.busy() && self.late.is_empty()
     }
 
     /// Goes on to the next thing to do if time was asked to pass, and says so once it has passed.
@@ -298,6 +300,7 @@ impl Driver {
             }
             Output::Disconnect => self.hang_up(),
             Output::Send(text) => self.send(text).await,
+            Output::Ping => self.put(Message::Ping(Bytes::new())).await,
             // The contactor is the core's own state here: meters ask it.
             Output::Relay(..) => {}
             Output::Offer(connector, offer) => self.meters[connector as usize - 1].offer(offer),

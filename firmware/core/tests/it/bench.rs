@@ -54,6 +54,8 @@ pub struct Bench {
     pub answers: Vec<(String, Value)>,
     pub events: Vec<Event>,
     pub connects: Vec<u64>,
+    /// When the charge point pinged.
+    pub pings: Vec<u64>,
     pub rebooted: Option<RebootKind>,
     /// Work that was given out, in order; it is done as `host` says.
     pub works: Vec<Work>,
@@ -95,6 +97,7 @@ impl Bench {
             answers: Vec::new(),
             events: Vec::new(),
             connects: Vec::new(),
+            pings: Vec::new(),
             rebooted: None,
             works: Vec::new(),
             host: Host::Able,
@@ -184,6 +187,12 @@ impl Bench {
             }
             Output::Disconnect => self.break_link(),
             Output::Send(text) => self.serve(&text),
+            Output::Ping => {
+                self.pings.push(self.now);
+                if self.mode != Mode::Silent {
+                    self.give(Input::Pong);
+                }
+            }
             Output::Persist => {
                 self.journal = self.cp.journal(Millis(self.now));
             }

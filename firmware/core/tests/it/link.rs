@@ -114,6 +114,51 @@ fn silence_ends_in_a_new_link() {
 }
 
 #[test]
+fn the_server_is_pinged_as_often_as_it_wants_and_given_up_when_it_stops_answering() {
+    let mut bench = Bench::booted();
+    bench.advance(seconds(1_000));
+    assert_eq!(bench.pings, [0; 0], "nobody asked for it");
+    let change = |value: &str| json!({ "key": "WebSocketPingInterval", "value": value });
+    for (value, status) in [
+        ("-1", "Rejected"),
+        ("often", "Rejected"),
+        ("54", "Accepted"),
+    ] {
+        let answer = bench.call("ChangeConfiguration", change(value));
+        assert_eq!(answer, json!({ "status": status }), "{value}");
+    }
+    let begun = bench.now;
+    bench.advance(seconds(200));
+    let times = |bench: &Bench| -> Vec<u64> {
+        let since = bench.pings.iter().map(|at| (at - begun) / 1_000);
+        since.collect()
+    };
+    assert_eq!(times(&bench), [54, 108, 162]);
+    // A shorter interval does not wait for the longer one.
+    bench.call("ChangeConfiguration", change("10"));
+    bench.advance(seconds(10));
+    assert_eq!(times(&bench)[3..], [210]);
+
+    // It falls silent, and the socket stays open: at the second ping that is known.
+    bench.mode = Mode::Silent;
+    bench.connects.clear();
+    bench.advance(seconds(19));
+    assert_eq!((times(&bench).len(), &bench.connects[..]), (5, &[][..]));
+    bench.mode = Mode::Answers;
+    bench.advance(seconds(5));
+    assert_eq!(bench.connects.len(), 1);
+
+    // 0 ends it, and a ping that was not answered then is nobody's death.
+    bench.mode = Mode::Silent;
+    bench.advance(seconds(10));
+    bench.call("ChangeConfiguration", change("0"));
+    let count = bench.pings.len();
+    bench.mode = Mode::Answers;
+    bench.advance(seconds(100));
+    assert_eq!((bench.pings.len(), bench.connects.len()), (count, 1));
+}
+
+#[test]
 fn nonsense_changes_nothing() {
     let mut bench = Bench::charging();
     for text in [

@@ -80,8 +80,9 @@ impl Driver {
                     }
                 }
             }
+            Some(Message::Pong(_)) => self.step(Input::Pong).await,
             // The library answers pings; other kinds mean nothing to OCPP-J.
-            Some(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_)) => {}
+            Some(Message::Ping(_) | Message::Binary(_) | Message::Frame(_)) => {}
             Some(Message::Close(_)) | None => {
                 self.hang_up();
                 self.step(Input::Tick).await;
@@ -137,12 +138,17 @@ impl Driver {
     }
 
     async fn put_on_wire(&mut self, frame: Wire) {
-        let Some(socket) = &mut self.socket else {
-            return;
-        };
-        let message = match frame {
+        self.put(match frame {
             Wire::Text(text) => Message::text(text),
             Wire::Binary(bytes) => Message::binary(bytes),
+        })
+        .await;
+    }
+
+    /// Also for a ping of the station's own: faults of texts do not touch it.
+    pub(super) async fn put(&mut self, message: Message) {
+        let Some(socket) = &mut self.socket else {
+            return;
         };
         let sent = timeout(SEND_LIMIT, socket.send(message)).await;
         if !matches!(sent, Ok(Ok(()))) {
