@@ -1,5 +1,5 @@
-//! Nothing that a station was told is lost: the server and its database are killed under load, again and again, and
-//! what stations wrote into their ledgers is compared with the rows. `scripts/chaos` runs the same for longer.
+//! Nothing that a station was told is lost, and nobody is locked out: the server and its database are killed under load,
+//! again and again, and what stations wrote into their ledgers is compared with the rows. `scripts/chaos` runs the same for longer.
 
 mod ledger;
 mod offline;
@@ -7,6 +7,7 @@ mod patron;
 mod paused;
 mod plan;
 mod rig;
+mod rotation;
 mod talk;
 
 use std::ops::RangeInclusive;

@@ -107,6 +107,22 @@ impl Rig {
         self.cluster.url("postgres", None)
     }
 
+    /// One more station, with security profile 1.
+    pub async fn add_with_password(&self, identity: &str, password: &[u8]) {
+        let hash = store::secrets::hash_password(password);
+        let station = NewStation {
+            identity,
+            site_id: None,
+            registration: Registration::Accepted,
+            security_profile: 1,
+            password_hash: Some(&hash),
+        };
+        let mut db = self.connection().await;
+        store::stations::add(&mut db, &station, Clock::system().now())
+            .await
+            .expect("a new station");
+    }
+
     /// Where stations connect.
     pub fn target(&self) -> Target {
         Target::new(&format!("ws://{}/ocpp", self.ocpp)).expect("a URL")
@@ -117,7 +133,8 @@ impl Rig {
         self.folder.join("server.log")
     }
 
-    async fn connection(&self) -> store::Pooled {
+    /// One to its database, once that answers.
+    pub async fn connection(&self) -> store::Pooled {
         let pool: Pool = store::pool::connect(&self.url(), Room::Owner, 1).expect("a URL");
         eventually("a connection to Postgres", async || {
             pool.acquire().await.ok()

@@ -1,10 +1,10 @@
-//! A station driven by hand: one CALL after the other, each with its answer.
+//! A station driven by hand: one CALL after the other, each with its answer, and the server's own.
 
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use simulators::socket::{Socket, Target};
+use simulators::socket::{ConnectError, Socket, Target};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -14,13 +14,55 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Talker {
     socket: Socket,
     count: u64,
+    /// The server's CALL that is to be answered.
+    asked: Value,
 }
 
 impl Talker {
     /// Connects as `id`.
     pub async fn connect(target: &Target, id: &str) -> Self {
         let socket = target.connect(id, None).await.expect("let in");
-        Talker { socket, count: 0 }
+        Self::on(socket)
+    }
+
+    /// The same with a password, or why not.
+    pub async fn connect_with(
+        target: &Target,
+        id: &str,
+        password: &[u8],
+    ) -> Result<Self, ConnectError> {
+        target.connect(id, Some(password)).await.map(Self::on)
+    }
+
+    fn on(socket: Socket) -> Self {
+        Talker {
+            socket,
+            count: 0,
+            asked: Value::Null,
+        }
+    }
+
+    /// The payload of the server's next CALL, which must be of this action.
+    pub async fn called(&mut self, action: &str) -> Value {
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => {
+                    let call: Value = serde_json::from_str(&text).expect("JSON");
+                    assert_eq!((&call[0], &call[2]), (&json!(2), &json!(action)), "{call}");
+                    self.asked = call[1].clone();
+                    return call[3].clone();
+                }
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("{other:?} came: expected {action}"),
+            }
+        }
+    }
+
+    /// Answers what was last [called](Self::called).
+    pub async fn answer(&mut self, payload: &Value) {
+        let text = json!([3, self.asked, payload]).to_string();
+        let sent = self.socket.send(Message::text(text)).await;
+        sent.expect("an open socket");
     }
 
     /// Asks, and waits for the CALLRESULT's payload: a CALLERROR is never the answer here.
