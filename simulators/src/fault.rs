@@ -106,6 +106,7 @@ const OVERTAKEN: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub struct Interceptor {
     rules: Vec<Fault>,
+    weather: Vec<Fault>,
     rng: StdRng,
 }
 
@@ -115,8 +116,14 @@ impl Interceptor {
     pub fn new(rules: Vec<Fault>, seed: u64) -> Self {
         Self {
             rules,
+            weather: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
         }
+    }
+
+    /// Beside its own rules these hold from now on, instead of those that were given so before.
+    pub fn weather(&mut self, rules: Vec<Fault>) {
+        self.weather = rules;
     }
 
     /// What becomes of a frame: the copies that arrive, and how late each is.
@@ -127,7 +134,7 @@ impl Interceptor {
         text: String,
     ) -> Vec<(Duration, String)> {
         let mut frames = vec![(Duration::ZERO, text)];
-        for rule in &self.rules {
+        for rule in self.rules.iter().chain(&self.weather) {
             let here = rule.direction.is_none_or(|d| d == direction)
                 && rule.action.as_deref().is_none_or(|a| action == Some(a));
             if !here {

@@ -1,6 +1,8 @@
 //! One model of battery, charging curve and supply, from which power, energy, current, voltage and
 //! state of charge follow together. Nothing here is random: a seed only shifts the mains' slow swing.
 
+use std::borrow::Cow;
+
 use evse_core::{Offer, Reading};
 
 /// A vehicle's battery and how it takes power. Figures are publicly known, rounded.
@@ -17,17 +19,17 @@ pub struct Vehicle {
     /// Most it takes from direct current, kW.
     pub max_dc_kw: f64,
     /// Share of the most it takes at a state of charge (percent, share), rising in percent.
-    pub curve: &'static [(f64, f64)],
+    pub curve: Cow<'static, [(f64, f64)]>,
 }
 
-const GENTLE: &[(f64, f64)] = &[
+const GENTLE: Cow<'static, [(f64, f64)]> = Cow::Borrowed(&[
     (0.0, 0.9),
     (10.0, 1.0),
     (80.0, 1.0),
     (95.0, 0.4),
     (100.0, 0.05),
-];
-const STEEP: &[(f64, f64)] = &[
+]);
+const STEEP: Cow<'static, [(f64, f64)]> = Cow::Borrowed(&[
     (0.0, 0.8),
     (8.0, 1.0),
     (40.0, 0.95),
@@ -35,7 +37,7 @@ const STEEP: &[(f64, f64)] = &[
     (80.0, 0.38),
     (95.0, 0.12),
     (100.0, 0.03),
-];
+]);
 
 /// The vehicles the simulators know.
 pub const VEHICLES: &[Vehicle] = &[
@@ -268,7 +270,7 @@ impl Meter {
         };
         // An 11 kW point gives a one-phase vehicle more than a third only if its phase can: 32 A.
         let per_phase = single_phase.max(if vehicle.phases == 1 { 7.36 } else { 0.0 });
-        let wanted = (own * share(vehicle.curve, *soc))
+        let wanted = (own * share(&vehicle.curve, *soc))
             .min(self.supply.max_kw())
             .min(per_phase);
         // What only the wires limit is given as before: an offer of all they bear is no limit.
@@ -319,12 +321,11 @@ impl Meter {
     }
 }
 
-/// Linear interpolation in a charging curve.
+/// Linear interpolation in a charging curve; before its first point and after its last it is flat.
 fn share(curve: &[(f64, f64)], soc: f64) -> f64 {
-    let after = curve
-        .iter()
-        .position(|(at, _)| *at >= soc)
-        .unwrap_or(curve.len() - 1);
+    let Some(after) = curve.iter().position(|(at, _)| *at >= soc) else {
+        return curve.last().map_or(1.0, |(_, share)| *share);
+    };
     let (high_at, high) = curve[after];
     let (low_at, low) = curve[after.saturating_sub(1)];
     if high_at <= low_at {
@@ -393,6 +394,21 @@ mod tests {
             "{reading:?}"
         );
         assert_eq!(reading.soc_percent, Some(30));
+    }
+
+    #[test]
+    fn a_curve_is_flat_beyond_its_ends_and_straight_between_its_points() {
+        let curve = [(20.0, 1.0), (60.0, 0.5), (80.0, 0.5)];
+        for (soc, expected) in [
+            (5.0, 1.0),
+            (20.0, 1.0),
+            (40.0, 0.75),
+            (70.0, 0.5),
+            (99.0, 0.5),
+        ] {
+            assert!((share(&curve, soc) - expected).abs() < 1e-9, "{soc}");
+        }
+        assert!((share(&[], 50.0) - 1.0).abs() < 1e-9);
     }
 
     #[test]

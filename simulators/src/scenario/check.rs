@@ -1,5 +1,5 @@
 //! What can be said of a scenario without a server: that its actions exist, its names are set before they are used, its
-//! paths and matches can be read, and every request has one method.
+//! paths and matches can be read, every request has one method, and what it simulates can be.
 
 use std::collections::BTreeSet;
 
@@ -10,37 +10,130 @@ use ocpp::{
 use serde_json::{Map, Value};
 
 use super::{
-    file::{Assertion, Placed, Scenario},
+    file::{Assertion, Car, Placed, Point, Scenario},
     matching,
-    step::{Act, Request},
+    step::{Act, Request, Weather},
     values,
 };
+use crate::physics::VEHICLES;
 
 /// The keys whose values are compared with something.
 const COMPARED: &[&str] = &[
     "match", "answer", "expect", "row", "wire", "receive", "closed",
 ];
 
-/// Everything that is wrong, with its line.
-pub(super) fn check(scenario: &Scenario) -> Vec<(usize, String)> {
+/// Everything that is wrong, with its line where it has one.
+pub(super) fn check(scenario: &Scenario) -> Vec<(Option<usize>, String)> {
     let mut names: BTreeSet<String> = BTreeSet::from(["run".to_owned()]);
     names.extend(scenario.setup.stations.keys().cloned());
     names.extend(scenario.setup.tokens.keys().cloned());
     names.extend(scenario.vars.keys().cloned());
     names.extend(scenario.needs.iter().cloned());
-    let mut problems = Vec::new();
+    let mut problems: Vec<_> = wrong_world(scenario)
+        .into_iter()
+        .map(|message| (None, message))
+        .collect();
     for Placed { line, of: step } in &scenario.steps {
         let mut found = wrong_names(&step.written, &names);
         found.extend(wrong_act(&step.act));
+        found.extend(wrong_in_world(scenario, &step.act));
         found.extend(wrong_parts(&step.written));
-        problems.extend(found.into_iter().map(|message| (*line, message)));
+        problems.extend(found.into_iter().map(|message| (Some(*line), message)));
         names.extend(set_by(&step.act, &step.written));
     }
     for Placed { line, of } in &scenario.assert {
         let found = wrong_assertion(of, &names);
-        problems.extend(found.into_iter().map(|message| (*line, message)));
+        problems.extend(found.into_iter().map(|message| (Some(*line), message)));
     }
     problems
+}
+
+/// A station or vehicles that cannot be.
+fn wrong_world(scenario: &Scenario) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(station) = &scenario.station {
+        let parts = [
+            station.hardware().err(),
+            station.faults().err(),
+            station.quirks().err(),
+        ];
+        let parts = parts.into_iter().flatten();
+        found.extend(parts.map(|problem| format!("[station]: {problem}")));
+    }
+    for (name, car) in &scenario.vehicle {
+        let problems = wrong_car(car).into_iter();
+        found.extend(problems.map(|problem| format!("[vehicle.{name}]: {problem}")));
+    }
+    found
+}
+
+fn wrong_car(car: &Car) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, value) in [("battery_kwh", car.battery_kwh), ("max_kw", car.max_kw)] {
+        if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+            found.push(format!("{key} = {value}: expected more than 0"));
+        }
+    }
+    if let Some(soc) = car.soc.filter(|soc| !PERCENT.contains(soc)) {
+        found.push(format!("soc = {soc}: expected 0 to 100"));
+    }
+    let fits = |point: &Point| PERCENT.contains(&point.0) && (0.0..=1.0).contains(&point.1);
+    let wrong = |curve: &&Vec<Point>| {
+        let rises = curve.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        curve.is_empty() || !rises || !curve.iter().all(fits)
+    };
+    if let Some(curve) = car.curve.as_ref().filter(wrong) {
+        let curve: Vec<_> = curve.iter().map(|point| [point.0, point.1]).collect();
+        found.push(format!(
+            "curve = {curve:?}: expected [percent, share] with percents that rise from 0 to 100 and shares from 0 to 1"
+        ));
+    }
+    found
+}
+
+const PERCENT: std::ops::RangeInclusive<f64> = 0.0..=100.0;
+
+/// Steps that need a simulated station, or another one.
+fn wrong_in_world(scenario: &Scenario, act: &Act) -> Vec<String> {
+    let mut found = Vec::new();
+    let is_simulated = matches!(
+        act,
+        Act::WaitBoot(_)
+            | Act::Plug(_)
+            | Act::Unplug(_)
+            | Act::Swipe(_)
+            | Act::Advance(_)
+            | Act::Network(_)
+            | Act::WaitLink(_)
+            | Act::PowerCut(_)
+            | Act::ExpectSent(_)
+    );
+    if is_simulated && scenario.station.is_none() {
+        found.push("this needs a [station]".to_owned());
+    }
+    match act {
+        Act::Plug(step) => {
+            let name = &step.plug.vehicle;
+            let known = VEHICLES.iter().map(|vehicle| vehicle.name);
+            if !scenario.vehicle.contains_key(name) && !known.clone().any(|known| known == name) {
+                let known: Vec<_> = known.collect();
+                found.push(format!(
+                    "no vehicle {name}: expected a [vehicle.…] or one of {}",
+                    known.join(", ")
+                ));
+            }
+        }
+        Act::Network(step) => found.extend(wrong_weather(&step.network)),
+        Act::ExpectSent(step) => found.extend(wrong_action(&step.expect_sent, Sender::Station)),
+        _ => {}
+    }
+    found
+}
+
+fn wrong_weather(weather: &Weather) -> Vec<String> {
+    let action = weather.action.as_deref();
+    let action = action.and_then(|name| wrong_action(name, Sender::Either));
+    weather.fault().err().into_iter().chain(action).collect()
 }
 
 fn wrong_names(written: &Value, known: &BTreeSet<String>) -> Vec<String> {

@@ -13,7 +13,11 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::{check, step::Step};
-use crate::fault::duration;
+use crate::{
+    fault::{Fault, duration},
+    physics::{Supply, Vehicle},
+    quirks,
+};
 
 /// The version of the format that this program reads.
 const FORMAT: u32 = 1;
@@ -145,6 +149,35 @@ pub struct SimulatedStation {
     pub faults: Vec<String>,
 }
 
+impl SimulatedStation {
+    /// What each connector gives, and how many there are.
+    pub(super) fn hardware(&self) -> Result<(Supply, u32), String> {
+        let (supply, connectors) = match &*self.template {
+            "generic-ac-11kw" => (Supply::Ac { max_kw: 11.0 }, 1),
+            "generic-ac-22kw" => (Supply::Ac { max_kw: 22.0 }, 2),
+            "generic-dc-50kw" => (Supply::Dc { max_kw: 50.0 }, 1),
+            "generic-dc-150kw" => (Supply::Dc { max_kw: 150.0 }, 2),
+            name => {
+                return Err(format!(
+                    "template = {name:?}: expected generic-ac-11kw, generic-ac-22kw, generic-dc-50kw or generic-dc-150kw"
+                ));
+            }
+        };
+        match self.connectors.unwrap_or(connectors) {
+            0 => Err("connectors = 0: expected 1 or more".to_owned()),
+            connectors => Ok((supply, connectors)),
+        }
+    }
+
+    pub(super) fn faults(&self) -> Result<Vec<Fault>, String> {
+        self.faults.iter().map(|fault| fault.parse()).collect()
+    }
+
+    pub(super) fn quirks(&self) -> Result<Vec<quirks::Name>, String> {
+        self.quirks.iter().map(|quirk| quirk.parse()).collect()
+    }
+}
+
 /// A vehicle. What is left out is that of the vehicle of this name, or of a small car.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +188,41 @@ pub struct Car {
     pub soc: Option<f64>,
     /// Most it takes.
     pub max_kw: Option<f64>,
+    /// The share of the most that it takes at a state of charge, `[percent, share]`, rising in percent, with straight lines
+    /// between: `[[0, 1.0], [80, 1.0], [100, 0.05]]`.
+    pub curve: Option<Vec<Point>>,
+}
+
+/// A point of a charging curve: a state of charge in percent, and a share.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<f64>")]
+#[schemars(with = "(f64, f64)")]
+pub struct Point(pub f64, pub f64);
+
+impl TryFrom<Vec<f64>> for Point {
+    type Error = String;
+
+    fn try_from(written: Vec<f64>) -> Result<Self, String> {
+        match written[..] {
+            [percent, share] => Ok(Self(percent, share)),
+            _ => Err(format!("{written:?}: expected [percent, share]")),
+        }
+    }
+}
+
+impl Car {
+    /// The vehicle with what is said of it here.
+    pub(super) fn of(&self, base: &Vehicle) -> Vehicle {
+        let mut vehicle = base.clone();
+        vehicle.battery_kwh = self.battery_kwh.unwrap_or(vehicle.battery_kwh);
+        if let Some(max_kw) = self.max_kw {
+            (vehicle.max_ac_kw, vehicle.max_dc_kw) = (max_kw, max_kw);
+        }
+        if let Some(curve) = &self.curve {
+            vehicle.curve = curve.iter().map(|point| (point.0, point.1)).collect();
+        }
+        vehicle
+    }
 }
 
 /// Something that must be true at the end.
@@ -258,11 +326,15 @@ impl Scenario {
             let message = format!("schema = {}: expected {FORMAT}", written.schema);
             return Err(vec![problem(None, message)]);
         }
-        let (steps, mut problems) = placed(&lines, written.steps, Step::read);
+        let (steps, problems) = placed(&lines, written.steps, Step::read);
         let (assert, others) = placed(&lines, written.assert, |table| {
             serde_json::from_value(Value::Object(table)).map_err(|error| error.to_string())
         });
-        problems.extend(others);
+        let mut problems: Vec<_> = problems
+            .into_iter()
+            .chain(others)
+            .map(|(line, message)| (Some(line), message))
+            .collect();
         let scenario = Self {
             name: written.name,
             reference: written.reference,
@@ -284,7 +356,7 @@ impl Scenario {
         }
         Err(problems
             .into_iter()
-            .map(|(line, message)| problem(Some(line), message))
+            .map(|(line, message)| problem(line, message))
             .collect())
     }
 

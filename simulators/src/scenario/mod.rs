@@ -15,8 +15,8 @@ mod values;
 mod wire;
 
 pub use file::{
-    Assertion, Car, Length, Placed, Problem, Range, Scenario, Setup, SimulatedStation, Token,
-    schema,
+    Assertion, Car, Length, Placed, Point, Problem, Range, Scenario, Setup, SimulatedStation,
+    Token, schema,
 };
 pub use play::{Failure, Kind, Place, play};
 pub use report::{Played, junit, play_all};

@@ -20,7 +20,7 @@ use super::{
     door,
     file::{Car, Length, STATION, Scenario, Token},
     matching,
-    step::Act,
+    step::{Act, Link},
     values::{self, Values},
     wire::{Frame, Shared, Wire},
 };
@@ -136,6 +136,7 @@ pub async fn play(scenario: &Scenario, place: &Place) -> Result<(), Failure> {
         station: None,
         vehicles: BTreeMap::new(),
         read_to: 0,
+        links: VecDeque::new(),
     };
     let failed = |play: &Play<'_>, line, trouble: Trouble| Failure {
         kind: trouble.kind,
@@ -177,6 +178,8 @@ struct Play<'p> {
     vehicles: BTreeMap<String, Car>,
     /// How far its log was searched for what must pass.
     read_to: usize,
+    /// Its connections made and ended that nobody waited for.
+    links: VecDeque<Link>,
 }
 
 impl Play<'_> {
@@ -297,6 +300,7 @@ impl Play<'_> {
             Act::Swipe(step) => self.swipe(step),
             Act::Advance(step) => self.advance(step).await,
             Act::Network(step) => self.network(step).await,
+            Act::WaitLink(step) => self.wait_link(step).await,
             Act::PowerCut(step) => self.power_cut(step),
             Act::ExpectSent(step) => self.expect_sent(step).await,
             Act::Csr(step) => {

@@ -95,6 +95,97 @@ fn what_can_be_known_before_is_said_before() {
 }
 
 #[test]
+fn a_world_that_cannot_be_is_said_before() {
+    let world = |step: &str, rest: &str| {
+        format!("{HEAD}steps = [\n  {step},\n]\n[station]\ntemplate = \"generic-ac-11kw\"\n{rest}")
+    };
+    for (step, expected) in [
+        (
+            r#"{ plug = { connector = 1, vehicle = "lorry" } }"#,
+            "no vehicle lorry",
+        ),
+        (r#"{ network = { mode = "fog" } }"#, "unknown variant `fog`"),
+        (
+            r#"{ network = { mode = "drop", chance = 1 } }"#,
+            "unknown field `chance`",
+        ),
+        (
+            r#"{ network = { mode = "drop", share = 1.5 } }"#,
+            "share = 1.5",
+        ),
+        (
+            r#"{ network = { mode = "drop", delay = "1s" } }"#,
+            "delay is of delay",
+        ),
+        (r#"{ network = { mode = "delay" } }"#, "expected a delay"),
+        (
+            r#"{ network = { mode = "down", share = 0.5 } }"#,
+            "share is of drop",
+        ),
+        (
+            r#"{ network = { mode = "half_open", action = "Heartbeat" } }"#,
+            "action is of faults",
+        ),
+        (
+            r#"{ network = { mode = "cut", for = "1m" } }"#,
+            "for is of what lasts",
+        ),
+        (
+            r#"{ network = { mode = "drop", direction = "up" } }"#,
+            "unknown variant `up`",
+        ),
+        (
+            r#"{ network = { mode = "drop", action = "Heartbeet" } }"#,
+            "no action \"Heartbeet\"",
+        ),
+        (
+            r#"{ expect_sent = "Reset" }"#,
+            "Reset is not sent by a station",
+        ),
+        (
+            r#"{ wait_link = "sideways" }"#,
+            "unknown variant `sideways`",
+        ),
+    ] {
+        says(&world(step, ""), &["x.toml:4:", expected]);
+    }
+    for (rest, expected) in [
+        ("quirks = [\"magic\"]", "[station]: `magic` is no quirk"),
+        ("faults = [\"fog=1\"]", "[station]: `fog`"),
+        ("connectors = 0", "connectors = 0: expected 1 or more"),
+        ("[vehicle.a]\ncurve = []", "[vehicle.a]: curve = []"),
+        (
+            "[vehicle.a]\ncurve = [[0, 1.0], [80, 1.5]]",
+            "shares from 0 to 1",
+        ),
+        (
+            "[vehicle.a]\ncurve = [[80, 1.0], [0, 1.0]]",
+            "percents that rise",
+        ),
+        (
+            "[vehicle.a]\ncurve = [[80, 1.0, 2.0]]",
+            "expected [percent, share]",
+        ),
+        (
+            "[vehicle.a]\nbattery_kwh = 0.0",
+            "battery_kwh = 0: expected more than 0",
+        ),
+        ("[vehicle.a]\nsoc = 101.0", "soc = 101: expected 0 to 100"),
+        ("[vehicle.a]\ncolour = \"red\"", "unknown field `colour`"),
+    ] {
+        says(&world(r#"{ wait_boot = "Accepted" }"#, rest), &[expected]);
+    }
+    says(
+        &format!("{HEAD}steps = [\n  {{ advance = \"1m\" }},\n]"),
+        &["x.toml:4: this needs a [station]"],
+    );
+    says(
+        &format!("{HEAD}steps = []\n[station]\ntemplate = \"generic\""),
+        &["template = \"generic\": expected generic-ac-11kw"],
+    );
+}
+
+#[test]
 fn names_are_known_from_where_they_are_set() {
     let text = format!(
         "{HEAD}setup.tokens = {{ tag = \"accepted\" }}\nvars = {{ from = \"${{now-4h}}\" }}\nsteps = [
@@ -149,6 +240,8 @@ fn the_published_schema_is_the_format() {
     for bad in [
         serde_json::json!({ "schema": 1, "name": "x", "steps": [], "stps": [] }),
         serde_json::json!({ "schema": 1, "name": "x", "steps": [{ "boot": "Accepted", "x": 1 }] }),
+        serde_json::json!({ "schema": 1, "name": "x", "steps": [{ "network": { "mode": "drop", "x": 1 } }] }),
+        serde_json::json!({ "schema": 1, "name": "x", "steps": [], "vehicle": { "a": { "x": 1 } } }),
     ] {
         assert!(!validator.is_valid(&bad), "{bad}");
     }

@@ -53,6 +53,12 @@ pub(super) struct Driver {
     socket: Option<Socket>,
     dial: Option<Dial>,
     offline: bool,
+    /// Nothing goes through the socket, though it is open.
+    half_open: bool,
+    /// Sockets that were given up half open: the server does not hear of it.
+    forsaken: Vec<Socket>,
+    /// What the core waits for was lost on the way, and will not come.
+    lost: bool,
     /// Until when virtual time runs from one thing to do to the next, because somebody asked for it.
     advance_to: Option<Millis>,
     host: Host,
@@ -96,6 +102,9 @@ impl Driver {
             socket: None,
             dial: None,
             offline: false,
+            half_open: false,
+            forsaken: Vec::new(),
+            lost: false,
             advance_to: None,
             host: Host::new(options.serial.as_deref().unwrap_or(&options.id)),
             quirks: Quirks::new(&options.quirks),
@@ -136,7 +145,7 @@ impl Driver {
                     Some(command) => self.command(command).await,
                 },
                 dialled = dialled(&mut self.dial) => self.dialled(dialled).await,
-                frame = received(&mut self.socket) => self.received(frame).await,
+                frame = received(&mut self.socket), if !self.half_open => self.received(frame).await,
                 finished = self.host.finished() => self.finished(finished).await,
                 () = due(closing) => {}
                 () = due(late) => self.deliver_late().await,
@@ -161,17 +170,26 @@ impl Driver {
         self.idle() && (busy || self.options.speed != Speed::Max)
     }
 
-    /// Nothing of the server or of the host is awaited.
+    /// Nothing of the server or of the host is awaited, and the station has its connection or cannot have one.
     fn idle(&self) -> bool {
-        let linked = self.socket.is_some() || self.offline;
-        let answered = !self.core.waiting() && !self.core.pinging();
-        linked && answered && !self.host.busy() && self.late.is_empty()
+        (self.socket.is_some() || self.offline) && self.nothing_comes()
     }
 
-    /// Goes on to the next thing to do if time was asked to pass, and says so once it has passed.
+    /// Nothing of the server or of the host is awaited; what was lost on the way does not come.
+    fn nothing_comes(&self) -> bool {
+        let answered = self.lost || !self.core.waiting();
+        let ponged = self.half_open || !self.core.pinging();
+        answered && ponged && !self.host.busy() && self.late.is_empty()
+    }
+
+    /// Goes on to the next thing to do if time was asked to pass, and says so once it has passed. The next attempt to connect
+    /// is such a thing; the attempt itself takes what it takes.
     fn advance(&mut self) {
         // What waits for the network waits for nothing that time would bring.
-        let Some(to) = self.advance_to.filter(|_| self.idle() || self.offline) else {
+        let Some(to) = self
+            .advance_to
+            .filter(|_| self.nothing_comes() || self.offline)
+        else {
             return;
         };
         let real = std::time::Instant::now();
@@ -433,10 +451,18 @@ impl Driver {
             }
             Command::Offline(offline) => {
                 self.offline = offline;
+                // What went into a half-open socket is gone; what came for it can be read now.
+                self.half_open = false;
                 if offline {
                     self.cut().await;
                 }
             }
+            Command::HalfOpen => {
+                self.half_open = self.socket.is_some();
+                self.late.clear();
+                self.lost = self.half_open;
+            }
+            Command::Weather(faults) => self.interceptor.weather(faults),
             Command::Crash => self.cut().await,
             Command::PowerCut => {
                 self.reboot(self.now());

@@ -151,6 +151,8 @@ enum Command {
     Session(Session),
     Advance(Duration),
     Offline(bool),
+    HalfOpen,
+    Weather(Vec<Fault>),
     Crash,
     PowerCut,
     Raw(String),
@@ -227,9 +229,20 @@ impl Controls {
         self.send(Command::Offline(true));
     }
 
-    /// The network is back.
+    /// The network is back, or works again.
     pub fn online(&self) {
         self.send(Command::Offline(false));
+    }
+
+    /// The socket stays open, and nothing is sent or read on it any more, until the station gives it up: the next one works.
+    /// The server is not told that the old one has ended.
+    pub fn half_open(&self) {
+        self.send(Command::HalfOpen);
+    }
+
+    /// These faults happen from now on beside those of [`Options::faults`], instead of those given so before.
+    pub fn weather(&self, faults: Vec<Fault>) {
+        self.send(Command::Weather(faults));
     }
 
     /// The socket breaks without a closing handshake; the station reconnects by its back-off.

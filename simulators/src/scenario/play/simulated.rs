@@ -11,14 +11,14 @@ use super::{
         file::{Range, SimulatedStation},
         matching,
         step::{
-            Advance, ExpectCall, ExpectSent, Network, NetworkMode, Plug, PowerCut, Swipe, Unplug,
-            WaitBoot,
+            Advance, ExpectCall, ExpectSent, Link, Network, NetworkMode, Plug, PowerCut, Swipe,
+            Unplug, WaitBoot, WaitLink,
         },
         wire::{Frame, Passed},
     },
     Done, Length, MAIN, Play, Scenario, bad_file, set_up, wrong,
 };
-use crate::{Options, Station, StationEvent, Supply, Vehicle, fault::Direction, physics::VEHICLES};
+use crate::{Options, Station, StationEvent, fault::Direction, physics::VEHICLES};
 
 /// A day: what is simulated lies in the past, for the server's clock stands still meanwhile.
 const AGO_MS: i64 = 86_400_000;
@@ -39,20 +39,15 @@ impl Play<'_> {
     }
 
     fn options(&self, wanted: &SimulatedStation) -> Done<Options> {
-        let (supply, connectors) = template(&wanted.template)?;
-        let read = |words: &[String]| {
-            let read: Result<Vec<_>, _> = words.iter().map(|word| word.parse()).collect();
-            read.map_err(bad_file)
-        };
-        let faults: Result<Vec<_>, _> = wanted.faults.iter().map(|fault| fault.parse()).collect();
+        let (supply, connectors) = wanted.hardware().map_err(bad_file)?;
         Ok(Options {
-            connectors: wanted.connectors.unwrap_or(connectors),
+            connectors,
             supply,
             seed: wanted.seed,
             start: Some(evse_core::Utc(crate::clock::utc_now().0 - AGO_MS)),
             sample_interval: wanted.sample_interval.map(|length| length.0),
-            faults: faults.map_err(bad_file)?,
-            quirks: read(&wanted.quirks)?,
+            faults: wanted.faults().map_err(bad_file)?,
+            quirks: wanted.quirks().map_err(bad_file)?,
             ..Options::new(&self.place.url, &self.values.text(super::STATION))
         })
     }
@@ -71,8 +66,13 @@ impl Play<'_> {
             let event = timeout_at(until, station.next_event()).await;
             let event = event.map_err(|_| wrong(format!("{what} did not come")))?;
             let event = event.ok_or_else(|| wrong("the station has ended"))?;
-            if let StationEvent::Frame(_, direction, text) = &event {
-                self.shared.note(MAIN, *direction, Frame::read(text));
+            match &event {
+                StationEvent::Frame(_, direction, text) => {
+                    self.shared.note(MAIN, *direction, Frame::read(text));
+                }
+                StationEvent::Connected => self.links.push_back(Link::Up),
+                StationEvent::Disconnected => self.links.push_back(Link::Down),
+                _ => {}
             }
             if let Some(found) = pick(self, &event) {
                 return Ok(found);
@@ -160,13 +160,7 @@ impl Play<'_> {
                 plug.vehicle
             ))
         })?;
-        let mut vehicle: Vehicle = base.clone();
-        if let Some(own) = own {
-            vehicle.battery_kwh = own.battery_kwh.unwrap_or(vehicle.battery_kwh);
-            if let Some(max_kw) = own.max_kw {
-                (vehicle.max_ac_kw, vehicle.max_dc_kw) = (max_kw, max_kw);
-            }
-        }
+        let vehicle = own.map_or_else(|| base.clone(), |own| own.of(base));
         let soc = plug.soc.or(own.and_then(|own| own.soc)).unwrap_or(SOC);
         self.world()?.plug(plug.connector, &vehicle, soc);
         Ok(())
@@ -203,17 +197,42 @@ impl Play<'_> {
 
     pub(super) async fn network(&mut self, step: &Network) -> Done {
         let network = &step.network;
+        let fault = network.fault().map_err(bad_file)?;
+        let world = self.world()?;
+        world.online();
+        world.weather(fault.into_iter().collect());
         match network.mode {
-            NetworkMode::Down => {
-                self.world()?.offline();
-                if let Some(by) = network.by {
-                    self.pass_time(by.0, step.timeout).await?;
-                    self.world()?.online();
-                }
-            }
-            NetworkMode::Up => self.world()?.online(),
-            NetworkMode::Cut => self.world()?.crash(),
+            NetworkMode::Down => world.offline(),
+            NetworkMode::Cut => world.crash(),
+            NetworkMode::HalfOpen => world.half_open(),
+            _ => {}
         }
+        if let Some(by) = network.by {
+            self.pass_time(by.0, step.timeout).await?;
+            let world = self.world()?;
+            world.online();
+            world.weather(Vec::new());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn wait_link(&mut self, step: &WaitLink) -> Done {
+        let wanted = step.wait_link;
+        while let Some(link) = self.links.pop_front() {
+            if link == wanted {
+                return Ok(());
+            }
+        }
+        let what = format!("wait_link = {wanted:?}");
+        let limit = self.limit(step.timeout);
+        let came = |_: &Self, event: &StationEvent| match (event, wanted) {
+            (StationEvent::Connected, Link::Up) | (StationEvent::Disconnected, Link::Down) => {
+                Some(())
+            }
+            _ => None,
+        };
+        self.until(&what, limit, came).await?;
+        self.links.clear();
         Ok(())
     }
 
@@ -285,17 +304,4 @@ fn register_at_start(log: &[&Passed], number: &Value) -> Option<i64> {
         } if id == answered && action == "StartTransaction" => payload["meterStart"].as_i64(),
         _ => None,
     })
-}
-
-/// What a station of this name gives, and how many connectors it has.
-fn template(name: &str) -> Done<(Supply, u32)> {
-    match name {
-        "generic-ac-11kw" => Ok((Supply::Ac { max_kw: 11.0 }, 1)),
-        "generic-ac-22kw" => Ok((Supply::Ac { max_kw: 22.0 }, 2)),
-        "generic-dc-50kw" => Ok((Supply::Dc { max_kw: 50.0 }, 1)),
-        "generic-dc-150kw" => Ok((Supply::Dc { max_kw: 150.0 }, 2)),
-        _ => Err(bad_file(format!(
-            "no template {name}: expected generic-ac-11kw, generic-ac-22kw, generic-dc-50kw or generic-dc-150kw"
-        ))),
-    }
 }

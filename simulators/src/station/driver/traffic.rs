@@ -37,7 +37,12 @@ impl Driver {
     }
 
     pub(super) fn hang_up(&mut self) {
-        let was_linked = self.socket.take().is_some() | self.dial.take().is_some();
+        let socket = self.socket.take();
+        let was_linked = socket.is_some() | self.dial.take().is_some();
+        if std::mem::take(&mut self.half_open) {
+            self.forsaken.extend(socket);
+        }
+        self.lost = false;
         self.late.clear();
         if was_linked {
             self.tell(StationEvent::Disconnected);
@@ -65,10 +70,12 @@ impl Driver {
         match message {
             Some(Message::Text(text)) => {
                 let action = action_of(&text);
-                for (delay, text) in
+                let frames =
                     self.interceptor
-                        .pass(Direction::In, action.as_deref(), text.to_string())
-                {
+                        .pass(Direction::In, action.as_deref(), text.to_string());
+                // Only the answer to its CALL is awaited.
+                self.lost |= frames.is_empty() && action.is_none();
+                for (delay, text) in frames {
                     if delay.is_zero() {
                         self.hear(text).await;
                     } else {
@@ -121,10 +128,13 @@ impl Driver {
         };
         self.note(Direction::Out, &text);
         let action = action_of(&text);
-        for (delay, text) in self
+        let frames = self
             .interceptor
-            .pass(Direction::Out, action.as_deref(), text)
-        {
+            .pass(Direction::Out, action.as_deref(), text);
+        if action.is_some() {
+            self.lost = frames.is_empty() || self.half_open;
+        }
+        for (delay, text) in frames {
             if delay.is_zero() {
                 self.put_on_wire(Wire::Text(text)).await;
             } else {
@@ -147,7 +157,7 @@ impl Driver {
 
     /// Also for a ping of the station's own: faults of texts do not touch it.
     pub(super) async fn put(&mut self, message: Message) {
-        let Some(socket) = &mut self.socket else {
+        let Some(socket) = self.socket.as_mut().filter(|_| !self.half_open) else {
             return;
         };
         let sent = timeout(SEND_LIMIT, socket.send(message)).await;
