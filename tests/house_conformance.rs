@@ -1,4 +1,5 @@
-//! docs/ocpp-conformance.md: every test that it names exists, and no message, case or scenario is missing from it.
+//! docs/ocpp-conformance.md: every test that it names exists, and no message, case or scenario is missing from it. And every
+//! case looks at what the server keeps.
 
 use std::{
     collections::BTreeSet,
@@ -121,4 +122,22 @@ fn house_every_message_and_every_scenario_is_listed() {
         .filter(|name| !listed.contains(name.as_str()))
         .collect();
     assert!(unlisted.is_empty(), "{DOCUMENT} does not list {unlisted:?}");
+}
+
+/// What is seen on the wire alone may be forgotten a moment later. (A command's row is read by its step.)
+#[test]
+fn house_every_case_reads_rows_through_the_api() {
+    let mut found = Vec::new();
+    files(&root().join(SCENARIOS).join("16"), "toml", &mut found);
+    let blind: Vec<String> = found
+        .iter()
+        .filter(|path| {
+            let case = fs::read_to_string(path).unwrap();
+            !["{ api = { get = ", "{ command = "]
+                .iter()
+                .any(|step| case.contains(step))
+        })
+        .map(|path| path.display().to_string())
+        .collect();
+    assert!(blind.is_empty(), "these read no row: {blind:?}");
 }
