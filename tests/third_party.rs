@@ -3,12 +3,13 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::clock::Clock;
 use tokio::process::Command;
+use tokio::time::sleep;
 
 mod support;
 use support::Product;
@@ -122,10 +123,7 @@ async fn charged(
         .await;
     assert_eq!(whole["samples"].as_array().unwrap().len(), 3);
 
-    let command = product
-        .get(&key, &format!("/api/v1/commands/{queued}"))
-        .await;
-    assert_eq!(command["status"], "answered");
+    assert_eq!(ended(product, &key, &queued).await["status"], "answered");
     let messages = product
         .get(
             &key,
@@ -219,6 +217,20 @@ async fn configuration_is_asked(product: &Product, key: &str, station: &str) -> 
     let body = r#"{"action":"GetConfiguration","payload":{}}"#;
     let queued = product.send(Method::POST, key, &path, body, &[202]).await;
     queued["id"].as_str().unwrap().to_owned()
+}
+
+/// The command's row once it has ended: the client may be gone before its last frame is read.
+async fn ended(product: &Product, key: &str, command: &str) -> Value {
+    let path = format!("/api/v1/commands/{command}");
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let row = product.get(key, &path).await;
+        let is_open = ["queued", "sent"].contains(&row["status"].as_str().unwrap());
+        if !is_open || Instant::now() >= until {
+            return row;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Runs a client to its good end; yields the JSON that it printed.

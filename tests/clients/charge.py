@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 import websockets
 from ocpp.v16 import ChargePoint, call, call_result
-from ocpp.routing import on
+from ocpp.routing import after, on
 
 
 class Station(ChargePoint):
@@ -24,9 +24,13 @@ class Station(ChargePoint):
 
     @on("GetConfiguration")
     def get_configuration(self, **payload):
-        self.commands.append("GetConfiguration")
         known = {"key": "HeartbeatInterval", "readonly": False, "value": "300"}
         return call_result.GetConfiguration(configuration_key=[known])
+
+    @after("GetConfiguration")
+    def answered(self, **payload):
+        """The answer has left: to go before would be to be asked again."""
+        self.commands.append("GetConfiguration")
 
 
 def samples(at, energy_wh, power_w):
