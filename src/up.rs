@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use service::{clock::Clock, config::Config, health::Health, mail::Mailer, shutdown::Shutdown};
 use store::{Pool, Room};
 use tokio::{
@@ -86,19 +87,20 @@ impl Doors {
     /// Opens those of `rooms`. A setting with port 0 is given the port that the system chose.
     pub async fn open(config: &mut Config, rooms: Rooms) -> anyhow::Result<Self> {
         let mut doors = Self {
-            health: listen("HEALTH_LISTEN", &mut config.health).await?,
+            health: listen("HEALTH_LISTEN", &mut config.health, None).await?,
             csms: None,
             portal: None,
             billing: rooms.billing,
         };
         if rooms.csms {
             let wanted = config.csms.listen;
-            doors.csms = Some(listen("OCPP_LISTEN", &mut config.csms.listen).await?);
+            let room = Some(UNREAD);
+            doors.csms = Some(listen("OCPP_LISTEN", &mut config.csms.listen, room).await?);
             rename(&mut config.csms.public_url, wanted, config.csms.listen);
         }
         if rooms.portal {
             let wanted = config.portal.listen;
-            doors.portal = Some(listen("PORTAL_LISTEN", &mut config.portal.listen).await?);
+            doors.portal = Some(listen("PORTAL_LISTEN", &mut config.portal.listen, None).await?);
             rename(&mut config.portal.public_url, wanted, config.portal.listen);
         }
         Ok(doors)
@@ -109,8 +111,12 @@ fn rename(url: &mut String, wanted: SocketAddr, got: SocketAddr) {
     *url = url.replace(&wanted.to_string(), &got.to_string());
 }
 
-async fn listen(setting: &str, address: &mut SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = bind(*address).with_context(|| {
+async fn listen(
+    setting: &str,
+    address: &mut SocketAddr,
+    unread: Option<u32>,
+) -> anyhow::Result<TcpListener> {
+    let listener = bind(*address, unread).with_context(|| {
         format!(
             "cannot listen on {address}: end the program that does (`ss -ltnp 'sport = :{}'` names it), or set {setting} \
              to another address",
@@ -121,8 +127,12 @@ async fn listen(setting: &str, address: &mut SocketAddr) -> anyhow::Result<TcpLi
     Ok(listener)
 }
 
+/// Bytes that the system keeps for a charger that does not read: else megabytes pass before one is noticed and given up.
+const UNREAD: u32 = 64 * 1024;
+
 /// A socket whose queue holds a whole fleet that comes back at once: a connection that finds it full waits a second.
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+/// `unread` bounds what is kept for each that does not read; by default the system decides.
+fn bind(address: SocketAddr, unread: Option<u32>) -> std::io::Result<TcpListener> {
     const BACKLOG: u32 = 4096;
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
@@ -130,8 +140,25 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
         TcpSocket::new_v6()
     }?;
     socket.set_reuseaddr(true)?;
+    if let Some(unread) = unread {
+        socket.set_send_buffer_size(unread)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// How many sockets of chargers this process may have: past that nothing could be opened at all, so one that knocks in
+/// vain is better closed.
+fn descriptors() -> anyhow::Result<usize> {
+    /// For the database, the portal, files.
+    const OTHERS: u64 = 500;
+    let (soft, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit on open files")?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+            .context("cannot raise the limit on open files")?;
+    }
+    Ok(usize::try_from(hard.saturating_sub(OTHERS).max(OTHERS)).unwrap_or(usize::MAX))
 }
 
 /// A key that cannot be read would refuse every webhook in silence.
@@ -165,6 +192,8 @@ pub async fn serve(
             operator: config.csms.operator.clone(),
             signer: crate::certs::signer(config)?,
             proxies: config.csms.proxies.clone(),
+            max_connections: config.csms.max_sockets.min(descriptors()?),
+            max_per_address: config.csms.max_per_address,
             ..csms::Options::default()
         };
         run.room(
@@ -179,7 +208,8 @@ pub async fn serve(
         let app = portal::App::new(portal::Config::of(config), pool, clock.clone());
         let shutdown = run.shutdown.clone();
         run.room("portal", async move {
-            portal::run(app, listener, &shutdown).await
+            portal::run(app, listener, &shutdown).await;
+            Ok::<(), Infallible>(())
         });
         println!("Portal:    {}", config.portal.public_url);
     }

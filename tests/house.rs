@@ -438,6 +438,7 @@ fn variables(code: &str) -> Vec<String> {
         "env.flag",
         "env.list",
         "env.days",
+        "env.count",
         "env::var",
         "env::var_os",
     ];

@@ -4,9 +4,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use rustls::server::Acceptor;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
 
 use crate::Csms;
 use crate::handshake::refusal_before;
@@ -14,8 +17,12 @@ use crate::proxy_protocol;
 use crate::tls::{Certificate, Tls};
 use crate::wire::Wire;
 
-/// How long all of it may take.
-const TIME: Duration = Duration::from_secs(10);
+/// How long a client may take for what it owes: the proxy's word and its own first one, and later the request. Whoever
+/// sends nothing is gone within ten seconds.
+pub(crate) const TIME: Duration = Duration::from_secs(8);
+/// How long the rest of a TLS handshake may take once it is begun in earnest. When a whole fleet comes at once it waits
+/// for us and for itself, and what is cut off here has to be done again.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 /// The first byte of TLS: a handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -49,13 +56,28 @@ pub(crate) enum Security {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
     #[error("nothing came in time")]
-    TooSlow,
+    TooSlow(#[from] Elapsed),
     #[error(transparent)]
-    Socket(#[from] std::io::Error),
+    Socket(std::io::Error),
     #[error(transparent)]
     Proxy(#[from] proxy_protocol::Unreadable),
     #[error("TLS: {0}")]
     Tls(rustls::Error),
+}
+
+/// Whether this address is a proxy that we trust: what comes of it is somebody else's.
+pub(crate) fn is_behind_proxy(csms: &Csms, peer: IpAddr) -> bool {
+    csms.options.proxies.contains(&peer.to_canonical())
+}
+
+impl From<std::io::Error> for Ended {
+    fn from(error: std::io::Error) -> Self {
+        let inner = error.get_ref();
+        match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(inner) => Ended::Tls(inner.clone()),
+            None => Ended::Socket(error),
+        }
+    }
 }
 
 /// Brings a new socket to where HTTP begins. Without TLS and proxies in the settings there is nothing to wait for.
@@ -64,15 +86,14 @@ pub(crate) async fn receive(
     stream: TcpStream,
     peer: SocketAddr,
 ) -> Result<Arrival, Ended> {
-    let behind_proxy = csms.options.proxies.contains(&peer.ip().to_canonical());
+    let behind_proxy = is_behind_proxy(csms, peer.ip());
     if csms.options.tls.is_none() && !behind_proxy {
         return Ok(plain(stream, peer.ip()));
     }
     let received = Box::pin(unwrap(csms, stream, peer.ip(), behind_proxy));
-    let ended = match tokio::time::timeout(TIME, received).await {
-        Ok(Ok(arrival)) => return Ok(arrival),
-        Ok(Err(ended)) => ended,
-        Err(_) => Ended::TooSlow,
+    let ended = match received.await {
+        Ok(arrival) => return Ok(arrival),
+        Err(ended) => ended,
     };
     if let Some(refusal) = refusal_before(&ended) {
         let peer = peer.ip();
@@ -98,17 +119,23 @@ async fn unwrap(
     peer: IpAddr,
     behind_proxy: bool,
 ) -> Result<Arrival, Ended> {
-    let told = if behind_proxy {
-        Some(proxy_header(&mut stream).await?)
-    } else {
-        None
-    };
-    let address = told.and_then(|told| told.client).unwrap_or(peer);
-    if let Some(tls) = &csms.options.tls {
+    let first = timeout(TIME, async {
+        let told = match behind_proxy {
+            true => Some(proxy_header(&mut stream).await?),
+            false => None,
+        };
         let mut first = [0];
-        if stream.peek(&mut first).await? == 1 && first[0] == TLS_HANDSHAKE {
-            return encrypted(csms, tls, stream, address).await;
+        if csms.options.tls.is_some() {
+            stream.peek(&mut first).await?;
         }
+        Ok::<_, Ended>((told, first[0]))
+    });
+    let (told, first) = first.await??;
+    let address = told.and_then(|told| told.client).unwrap_or(peer);
+    if let Some(tls) = &csms.options.tls
+        && first == TLS_HANDSHAKE
+    {
+        return encrypted(csms, tls, stream, address).await;
     }
     let mut arrival = plain(stream, address);
     if told.is_some_and(|told| told.tls) {
@@ -132,14 +159,9 @@ async fn encrypted(
     address: IpAddr,
 ) -> Result<Arrival, Ended> {
     let loaded = tls.current();
-    let acceptor = TlsAcceptor::from(loaded.config.clone());
-    let stream = acceptor.accept(stream).await.map_err(|error| {
-        let inner = error.get_ref();
-        match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(inner) => Ended::Tls(inner.clone()),
-            None => Ended::Socket(error),
-        }
-    })?;
+    let greeting = timeout(TIME, LazyConfigAcceptor::new(Acceptor::default(), stream)).await??;
+    let accepted = greeting.into_stream(loaded.config.clone());
+    let stream = timeout(HANDSHAKE_TIME, accepted).await??;
     metrics::counter!("forecourt_tls_handshakes_total").increment(1);
     let sent = stream.get_ref().1.peer_certificates();
     let route = Route {

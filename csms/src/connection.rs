@@ -21,22 +21,35 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::commands::{CommandSlot, Step, automatic, effects};
 use crate::ops::{Refusal, Seated, event};
+use crate::pace::{Metered, Pace, USED_UP};
+use crate::places::Place;
 use crate::registry::{Close, Control, Flapping, Seat};
-use crate::server::SeatTaken;
+use crate::server::MESSAGE_BYTES;
 use crate::wire::Wire;
 use crate::{Csms, v16};
 
 /// Messages of a station that may wait behind the one in the works; past that its socket is not read (back-pressure
 /// loses nothing, a CALLERROR would).
 const MOST_WAITING: usize = 8;
-/// How long a station may take to read what we send.
-const SEND_TIME: Duration = Duration::from_secs(10);
+/// How long a station may take to read what we send, when the buffers on the way are full.
+const SEND_TIME: Duration = Duration::from_secs(8);
 /// How long a closing handshake may take.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long the last answers may take when we shut down.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 
-pub(crate) type Socket = WebSocketStream<Wire>;
+/// Frames that are read at once, and how many a second in the long run; what comes faster waits.
+const FRAMES: (u32, u32) = (2000, 1000);
+/// The same for pings and pongs, of which no charger needs more: who sends them faster is closed.
+const CONTROL_FRAMES: (u32, u32) = (200, 10);
+/// Frames in a row that are none of OCPP, after which a station is closed: it is lost, or means harm.
+const MOST_UNREADABLE: u32 = 100;
+/// Bytes that a message may take on the wire: in small pieces more than it has itself.
+const WIRE_BYTES: usize = 2 * MESSAGE_BYTES;
+/// What a frame takes beside its payload, at most.
+const FRAME_HEAD: usize = 14;
+
+pub(crate) type Socket = WebSocketStream<Metered<Wire>>;
 /// The answer to a CALL of the station.
 type Answer = Result<String, Refusal>;
 
@@ -90,6 +103,10 @@ pub(crate) struct Connection {
     command: CommandSlot,
     /// What it did not say yet, until it was reminded of it.
     silence: Option<automatic::Silence>,
+    frames: Pace,
+    control_frames: Pace,
+    /// Unreadable frames since the last that was one.
+    unreadable: u32,
 }
 
 impl Connection {
@@ -125,7 +142,12 @@ impl Connection {
             // It came in while all others were told.
             seat.handle.tell(Control::Close(Close::Restart));
         }
+        let opened = Instant::now();
+        let pace = |(burst, rate)| Pace::new(rate, burst, opened);
         Box::new(Connection {
+            frames: pace(FRAMES),
+            control_frames: pace(CONTROL_FRAMES),
+            unreadable: 0,
             link: Link::new(
                 version,
                 Limits {
@@ -136,8 +158,8 @@ impl Connection {
             seated: Arc::new(Seated::new(station, certified)),
             seat,
             csms,
-            opened: Instant::now(),
-            heard: Instant::now(),
+            opened,
+            heard: opened,
             working: None,
             waiting: VecDeque::new(),
             command: CommandSlot::default(),
@@ -148,8 +170,8 @@ impl Connection {
         })
     }
 
-    /// Serves the station until its socket ends. `counted` is the socket's place among all.
-    pub(crate) async fn serve(mut self: Box<Self>, mut socket: Box<Socket>, counted: SeatTaken) {
+    /// Serves the station until its socket ends. `place` is the socket's among all.
+    pub(crate) async fn serve(mut self: Box<Self>, mut socket: Box<Socket>, place: Place) {
         let end = self.drive(&mut socket).await;
         Box::pin(self.finish(&mut socket, end)).await;
         drop(socket);
@@ -157,7 +179,7 @@ impl Connection {
         metrics::gauge!("forecourt_connections").decrement(1.0);
         self.csms.presence.closed(&self.seat.handle);
         self.csms.registry.leave(&self.seat.handle);
-        drop(counted);
+        drop(place);
     }
 
     /// The loop: one thing at a time, whichever comes first.
@@ -203,9 +225,13 @@ impl Connection {
             Some(Err(Error::Capacity(_))) => return Err(End::Unfit(CloseCode::Size)),
             Some(Err(Error::Utf8(_))) => return Err(End::Unfit(CloseCode::Invalid)),
             Some(Err(Error::Protocol(_))) => return Err(End::Unfit(CloseCode::Protocol)),
+            Some(Err(Error::Io(error))) if error.kind() == USED_UP => {
+                return Err(End::Unfit(CloseCode::Size));
+            }
             Some(Err(_)) | None => return Err(End::Gone),
         };
         self.heard = Instant::now();
+        self.keep_pace(socket, &message).await?;
         self.seat
             .handle
             .last_seen
@@ -222,6 +248,24 @@ impl Connection {
             Message::Pong(_) | Message::Frame(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
         }
+    }
+
+    /// Slows down, or closes, a station that sends faster than any charger would.
+    async fn keep_pace(&mut self, socket: &mut Socket, message: &Message) -> Result<(), End> {
+        if message.is_text() || message.is_binary() {
+            socket.get_mut().grant(WIRE_BYTES);
+        } else {
+            // It may come between the pieces of a message, which has its bytes already.
+            socket.get_mut().give_back(message.len() + FRAME_HEAD);
+            if !self.control_frames.take(self.heard).is_zero() {
+                return Err(End::Unfit(CloseCode::Policy));
+            }
+        }
+        let early = self.frames.take(self.heard);
+        if !early.is_zero() {
+            tokio::time::sleep(early).await;
+        }
+        Ok(())
     }
 
     async fn read(&mut self, socket: &mut Socket, text: &str) -> Result<(), End> {
@@ -244,12 +288,24 @@ impl Connection {
                     id,
                     action,
                     payload,
-                } => outputs.extend(self.asked(id, action, payload)),
+                } => {
+                    self.unreadable = 0;
+                    outputs.extend(self.asked(id, action, payload));
+                }
                 Output::Answered { id, outcome } => {
+                    self.unreadable = 0;
                     self.command.ended(&self.csms, &self.seated, &id, outcome);
                 }
                 Output::Ignored(Reason::Empty | Reason::InFlight(_)) => {}
-                Output::Ignored(reason) => self.note(&reason, text),
+                Output::Ignored(reason) => {
+                    if matches!(reason, Reason::Malformed(_)) {
+                        self.unreadable += 1;
+                        if self.unreadable > MOST_UNREADABLE {
+                            return Err(End::Unfit(CloseCode::Protocol));
+                        }
+                    }
+                    self.note(&reason, text);
+                }
             }
         }
         Ok(())

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::attempts::{Attempt, Attempts};
@@ -81,7 +81,7 @@ pub(crate) struct Visitor<'a> {
     pub(crate) source: IpAddr,
     /// From where the station last came.
     pub(crate) known: Option<&'a str>,
-    pub(crate) now: DateTime<Utc>,
+    pub(crate) now: Instant,
 }
 
 /// Remembers which password last fitted which stored hash: argon2 runs once per station and password, not once per
@@ -135,7 +135,8 @@ impl Credentials {
             source: visitor.source,
             is_known,
         };
-        if !self.attempts.may(asked, cost, visitor.now) {
+        let is_stranger = !is_known && self.is_refused_often(visitor.source, visitor.now);
+        if is_stranger || !self.attempts.may(asked, cost, visitor.now) {
             return Verdict::TooMany;
         }
         let Ok(permit) = self.hashing.clone().acquire_owned().await else {
@@ -163,6 +164,40 @@ impl Credentials {
             },
         );
         Verdict::Fits(hash)
+    }
+
+    /// Looks at a password that can fit nothing, since there is no such station: who tries names learns no more from the
+    /// time that the answer takes than from the answer.
+    pub(crate) async fn pretend(
+        &self,
+        identity: &str,
+        source: IpAddr,
+        password: &[u8],
+        now: Instant,
+    ) -> Verdict {
+        static NOBODYS: LazyLock<String> = LazyLock::new(|| {
+            store::secrets::hash_password(store::secrets::random_hex(32).as_bytes())
+        });
+        let digest = self.digest(identity.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        let visitor = Visitor {
+            station: Uuid::from_bytes(id),
+            source,
+            known: None,
+            now,
+        };
+        self.verify(visitor, password, vec![NOBODYS.clone()]).await
+    }
+
+    /// Whether this source was refused so often that it learns nothing more for now.
+    pub(crate) fn is_refused_often(&self, source: IpAddr, now: Instant) -> bool {
+        self.attempts.is_refused_often(source, now)
+    }
+
+    /// Counts a refusal of this source.
+    pub(crate) fn note_refusal(&self, source: IpAddr, now: Instant) {
+        self.attempts.note_refusal(source, now);
     }
 
     fn remembered(&self, station: Uuid, digest: &[u8; 32], hashes: &[String]) -> Option<String> {
@@ -198,6 +233,7 @@ fn candidates(password: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn read(header: &str) -> Presented {
         Presented::from_headers([header.as_bytes()].into_iter())
@@ -241,12 +277,14 @@ mod tests {
 
     const STATION: Uuid = Uuid::from_u128(1);
 
-    fn from(last: u8, second: i64) -> Visitor<'static> {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    fn from(last: u8, second: u64) -> Visitor<'static> {
         Visitor {
             station: STATION,
             source: IpAddr::from([192, 0, 2, last]),
             known: Some("192.0.2.1"),
-            now: DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap(),
+            now: *BEGIN + Duration::from_secs(second),
         }
     }
 
@@ -293,10 +331,10 @@ mod tests {
         let credentials = Credentials::default();
         let hash = store::secrets::hash_password(b"right");
         let mut looked_at = 0;
-        for minute in 0..2_i64 {
+        for minute in 0..2_u64 {
             for guess in 0..5000_u32 {
                 let source = u8::try_from(2 + guess % 200).unwrap();
-                let second = minute * 60 + i64::from(guess / 100);
+                let second = minute * 60 + u64::from(guess / 100);
                 let password = guess.to_string();
                 let tried = credentials.verify(
                     from(source, second),

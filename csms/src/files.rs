@@ -92,7 +92,10 @@ pub(crate) fn said(status: StatusCode, text: &'static str) -> Answer {
     let mut answer = Response::new(full.map_err(|never| match never {}).boxed_unsync());
     *answer.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(header::CONTENT_TYPE, plain);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, plain);
+    // Whoever asks for one thing after another and reads no answer would keep the socket for ever.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

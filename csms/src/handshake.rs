@@ -45,6 +45,8 @@ pub(crate) enum Decision {
         /// How to go on once it is registered.
         accept: Accept,
     },
+    /// Look at this password as if there were one that it could fit, then say no: the time that it takes tells nothing.
+    Pretend(Basic, Refusal),
     /// Say no.
     Refuse(Refusal),
 }
@@ -106,13 +108,12 @@ pub(crate) fn decide(request: &Request<'_>, unknown: UnknownStations) -> Decisio
             Err(refusal) => return Decision::Refuse(refusal),
         };
         return match unknown {
-            UnknownStations::Refuse => Decision::Refuse(Refusal::new(
-                StatusCode::NOT_FOUND,
-                "unknown_station",
-                format!(
-                    "No station is registered as {identity:?}. Add it in the portal, or: forecourt station add {identity:?}"
-                ),
-            )),
+            UnknownStations::Refuse => match request.presented {
+                Presented::Basic(basic) if profile::same_name(&basic.user, identity) => {
+                    Decision::Pretend(basic.clone(), unknown_station(identity))
+                }
+                _ => Decision::Refuse(unknown_station(identity)),
+            },
             UnknownStations::Pending => Decision::Register {
                 pending: true,
                 accept,
@@ -170,8 +171,18 @@ pub(crate) fn refusal_before(ended: &Ended) -> Option<Refusal> {
         ),
         Ended::Tls(error) => refusal("tls_failed", format!("{error}.")),
         Ended::Proxy(error) => refusal("proxy_header", format!("{error}; see OCPP_PROXIES.")),
-        Ended::TooSlow | Ended::Socket(_) => None,
+        Ended::TooSlow(_) | Ended::Socket(_) => None,
     }
+}
+
+fn unknown_station(identity: &str) -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "unknown_station",
+        format!(
+            "No station is registered as {identity:?}. Add it in the portal, or: forecourt station add {identity:?}"
+        ),
+    )
 }
 
 /// The refusal of a password that did not fit.
@@ -294,6 +305,9 @@ mod tests {
                 format!("check, then {}, else at {}", told(entry), other.profile)
             }
             Decision::Register { .. } => "register".to_owned(),
+            Decision::Pretend(_, refusal) => {
+                format!("check, then {} {}", refusal.status.as_u16(), refusal.reason)
+            }
             Decision::Refuse(refusal) => format!("{} {}", refusal.status.as_u16(), refusal.reason),
         };
         assert_eq!(said, expected);
@@ -306,6 +320,13 @@ mod tests {
     fn the_table() {
         use Presented::{Nothing, Unreadable};
         check(None, "ocpp1.6", Nothing, "404 unknown_station");
+        check(None, "ocpp1.6", basic("CP2"), "404 unknown_station");
+        check(
+            None,
+            "ocpp1.6",
+            basic("cp1"),
+            "check, then 404 unknown_station",
+        );
         check(Some(station(0, false)), "ocpp1.6", Nothing, SPEAK);
         check(Some(station(0, false)), "ocpp9.9 ocpp1.6", Nothing, SPEAK);
         check(Some(station(0, false)), "ocpp9.9", Nothing, "Close at 0");

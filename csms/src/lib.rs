@@ -17,6 +17,8 @@ mod kept;
 mod lists;
 mod numbers;
 mod ops;
+mod pace;
+mod places;
 mod presence;
 mod proven;
 mod proxy_protocol;

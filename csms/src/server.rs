@@ -1,6 +1,5 @@
 //! The accept loop and the HTTP side of the handshake. Which station may come in is decided in `handshake`.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use store::stations::{NewStation, Registration, Station};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -24,24 +24,24 @@ use crate::credentials::{Basic, Presented, Verdict, Visitor};
 use crate::files::{self, Answer, Line, said as plain};
 use crate::gather::Unavailable;
 use crate::handshake::{self, Accept, Decision, Entry, Refusal};
+use crate::pace::Metered;
+use crate::places::{Place, Places};
 use crate::tls::Certificate;
 use crate::wire::Wire;
 use crate::{Csms, identity, proven};
 
-/// How long a socket may take to send the whole of its request.
-const HEADER_TIME: Duration = Duration::from_secs(10);
 /// The longest request head, in bytes.
 const HEADER_BYTES: usize = 16 * 1024;
 /// After an error of accept itself (out of descriptors, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The largest message taken: 24 hours of one-minute samples in one StopTransaction fit.
-const MESSAGE_BYTES: usize = 1024 * 1024;
+pub(crate) const MESSAGE_BYTES: usize = 1024 * 1024;
 /// The read buffer; tungstenite's default would cost 128 KiB a connection.
 const READ_BUFFER: usize = 4096;
 
 /// Accepts chargers until the shutdown begins.
 pub(crate) async fn accept_until_shutdown(csms: &Arc<Csms>, listener: TcpListener) {
-    let seats = Arc::new(Seats::default());
+    let places = Arc::new(Places::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -49,11 +49,20 @@ pub(crate) async fn accept_until_shutdown(csms: &Arc<Csms>, listener: TcpListene
         };
         match accepted {
             Ok((stream, address)) => {
-                let Some(seat) = Seats::take(&seats, address.ip(), csms) else {
-                    metrics::counter!("forecourt_dropped_sockets_total").increment(1);
-                    continue;
+                let place = Place::take(&places, &csms.options);
+                let place = match arrival::is_behind_proxy(csms, address.ip()) {
+                    true => place,
+                    false => place.and_then(|place| place.of(address.ip(), &csms.options)),
                 };
-                tokio::spawn(serve_socket(csms.clone(), stream, address, seat));
+                match place {
+                    Some(place) => drop(tokio::spawn(serve_socket(
+                        csms.clone(),
+                        stream,
+                        address,
+                        place,
+                    ))),
+                    None => dropped(),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a socket could not be accepted");
@@ -63,58 +72,12 @@ pub(crate) async fn accept_until_shutdown(csms: &Arc<Csms>, listener: TcpListene
     }
 }
 
-/// Counts sockets, in all and by address.
-#[derive(Default)]
-struct Seats {
-    taken: Mutex<Taken>,
+/// There are too many: this one is closed without a word.
+fn dropped() {
+    metrics::counter!("forecourt_dropped_sockets_total").increment(1);
 }
 
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// A socket's place in the count; given back when dropped.
-pub(crate) struct SeatTaken {
-    seats: Arc<Seats>,
-    address: IpAddr,
-}
-
-impl Seats {
-    fn take(seats: &Arc<Self>, address: IpAddr, csms: &Csms) -> Option<SeatTaken> {
-        let mut taken = seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = taken.by_address.get(&address).copied().unwrap_or(0);
-        if taken.all >= csms.options.max_connections || here >= csms.options.max_per_address {
-            return None;
-        }
-        taken.all += 1;
-        taken.by_address.insert(address, here + 1);
-        Some(SeatTaken {
-            seats: seats.clone(),
-            address,
-        })
-    }
-}
-
-impl Drop for SeatTaken {
-    fn drop(&mut self) {
-        let mut taken = self
-            .seats
-            .taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        if let Some(here) = taken.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                taken.by_address.remove(&self.address);
-            }
-        }
-    }
-}
-
-async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, seat: SeatTaken) {
+async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, place: Place) {
     drop(stream.set_nodelay(true));
     let Arrival { wire, route } = match arrival::receive(&csms, stream, address).await {
         Ok(arrival) => arrival,
@@ -123,22 +86,25 @@ async fn serve_socket(csms: Arc<Csms>, stream: TcpStream, address: SocketAddr, s
             return;
         }
     };
-    let (seat, route) = (Arc::new(Mutex::new(Some(seat))), Arc::new(route));
+    let Some(place) = place.of(route.address, &csms.options) else {
+        return dropped();
+    };
+    let (place, route) = (Arc::new(Mutex::new(Some(place))), Arc::new(route));
     let line = Line::default();
     let service = service_fn(|request| {
-        let (csms, seat, route) = (csms.clone(), seat.clone(), route.clone());
+        let (csms, place, route) = (csms.clone(), place.clone(), route.clone());
         let line = line.clone();
         async move {
             let answer = match files::token(request.uri().path()).map(str::to_owned) {
                 Some(token) => files::serve(&csms, request, &token, &line).await,
-                None => answer(csms, request, &route, &seat).await,
+                None => answer(csms, request, &route, &place).await,
             };
             Ok::<_, std::convert::Infallible>(answer)
         }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(arrival::TIME)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
@@ -155,7 +121,7 @@ async fn answer(
     csms: Arc<Csms>,
     mut request: Request<Incoming>,
     route: &Route,
-    seat: &Mutex<Option<SeatTaken>>,
+    place: &Mutex<Option<Place>>,
 ) -> Answer {
     let key = match websocket_key(&request) {
         Ok(key) => key,
@@ -177,7 +143,7 @@ async fn answer(
                 "a station is refused"
             );
             csms.refusals.note(shown, route.address, &refusal);
-            return refused(&refusal);
+            return refused(status_told(&csms, route, &refusal));
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
@@ -188,8 +154,8 @@ async fn answer(
         } => Some(version.subprotocol()),
         _ => None,
     };
-    if let Some(seat) = seat.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        tokio::spawn(serve_station(csms, upgrade, welcome, route.address, seat));
+    if let Some(place) = place.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        tokio::spawn(serve_station(csms, upgrade, welcome, route.address, place));
     }
     switching_protocols(&key, protocol)
 }
@@ -236,6 +202,7 @@ async fn welcome(
     };
     match handshake::decide(&asked, csms.options.unknown_stations) {
         Decision::Refuse(refusal) => Err(refusal),
+        Decision::Pretend(basic, refusal) => Err(pretend(csms, name, &basic, refusal, route).await),
         Decision::Accept(entry) => Ok(let_in(csms, known(station)?, route, entry, None).await),
         Decision::CheckPassword(basic, entry, otherwise) => {
             let station = known(station)?;
@@ -271,7 +238,7 @@ async fn verify(
         station: station.id,
         source: route.address,
         known: station.access.address.as_deref(),
-        now: csms.clock.now(),
+        now: Instant::now(),
     };
     let stored = station
         .password_hash
@@ -286,6 +253,27 @@ async fn verify(
         Verdict::Fits(hash) => Ok(hash),
         Verdict::Wrong => Err(handshake::wrong_password()),
         Verdict::TooMany => Err(handshake::too_many_attempts()),
+    }
+}
+
+/// Takes as long as [`verify`] does, and refuses.
+async fn pretend(
+    csms: &Csms,
+    name: Option<&str>,
+    basic: &Basic,
+    refusal: Refusal,
+    route: &Route,
+) -> Refusal {
+    let (name, now) = (name.unwrap_or_default(), Instant::now());
+    let pretended = csms
+        .credentials
+        .pretend(name, route.address, &basic.password, now);
+    match pretended.await {
+        Verdict::TooMany => Refusal {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            ..refusal
+        },
+        Verdict::Fits(_) | Verdict::Wrong => refusal,
     }
 }
 
@@ -402,10 +390,29 @@ fn switching_protocols(key: &HeaderValue, protocol: Option<&'static str>) -> Ans
     answer
 }
 
+/// What the charger is told of a refusal. Whoever is refused again and again may be trying names: he is told no more
+/// which of them exist.
+fn status_told(csms: &Csms, route: &Route, refusal: &Refusal) -> StatusCode {
+    let tells = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::NOT_FOUND,
+    ];
+    if !tells.contains(&refusal.status) {
+        return refusal.status;
+    }
+    let now = Instant::now();
+    if csms.credentials.is_refused_often(route.address, now) {
+        return StatusCode::TOO_MANY_REQUESTS;
+    }
+    csms.credentials.note_refusal(route.address, now);
+    refusal.status
+}
+
 /// A refusal tells the charger no more than the status: what happened is for the operator.
-fn refused(refusal: &Refusal) -> Answer {
-    let mut answer = plain(refusal.status, "");
-    let extra: Option<(HeaderName, &'static str)> = match refusal.status {
+fn refused(status: StatusCode) -> Answer {
+    let mut answer = plain(status, "");
+    let extra: Option<(HeaderName, &'static str)> = match status {
         StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")),
         StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "10")),
         StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, "60")),
@@ -425,7 +432,7 @@ async fn serve_station(
     upgrade: OnUpgrade,
     welcome: Welcome,
     address: IpAddr,
-    seat: SeatTaken,
+    place: Place,
 ) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
@@ -437,6 +444,7 @@ async fn serve_station(
     let Some((stream, read)) = raw(upgraded) else {
         return;
     };
+    let stream = Metered::new(stream, MESSAGE_BYTES);
     let socket =
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(limits())).await;
     match welcome.accept {
@@ -444,7 +452,7 @@ async fn serve_station(
             let connection =
                 Connection::open(csms, welcome.station, welcome.certified, version, address);
             // A task of its own: this one has been through the handshake, and is as big as that took.
-            tokio::spawn(connection.serve(Box::new(socket), seat));
+            tokio::spawn(connection.serve(Box::new(socket), place));
         }
         Accept::Close => connection::turn_away(socket).await,
     }

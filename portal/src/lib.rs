@@ -24,8 +24,6 @@ pub mod tasks;
 pub mod view;
 pub mod webhooks;
 
-use std::net::SocketAddr;
-
 use tokio::net::TcpListener;
 
 pub use config::Config;
@@ -34,26 +32,18 @@ pub use router::{Access, Route, router};
 pub use state::{App, AppState};
 
 /// Serves pages and API on `listener` until `shutdown` turns soft; answers that are under way are finished.
-///
-/// # Errors
-/// When the listener breaks.
-pub async fn run(
-    app: AppState,
-    listener: TcpListener,
-    shutdown: &service::shutdown::Shutdown,
-) -> std::io::Result<()> {
+pub async fn run(app: AppState, listener: TcpListener, shutdown: &service::shutdown::Shutdown) {
     if !app.config.secure_cookies() {
         tracing::warn!(
             public_url = app.config.public_url,
             "PUBLIC_URL is not https: cookies travel in clear; use https on any network that others share"
         );
     }
-    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let soft = shutdown.soft().clone();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            soft.cancelled().await;
-            app.live.close();
-        })
-        .await
+    let routes = router(&app);
+    service::serve::serve(listener, routes, async move {
+        soft.cancelled().await;
+        app.live.close();
+    })
+    .await;
 }

@@ -1,13 +1,18 @@
 //! Nothing that a station was told is lost, and nobody is locked out: the server and its database are killed under load,
 //! again and again, and what stations wrote into their ledgers is compared with the rows. `scripts/chaos` runs the same for longer.
 
+mod canary;
+mod flood;
 mod ledger;
 mod offline;
 mod patron;
 mod paused;
+mod pki;
 mod plan;
+mod raw;
 mod rig;
 mod rotation;
+mod storm;
 mod talk;
 
 use std::ops::RangeInclusive;

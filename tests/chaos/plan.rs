@@ -21,6 +21,8 @@ pub struct Plan {
     pub offline: usize,
     /// Messages in each of their queues.
     pub queued: usize,
+    /// Stations that come back at once.
+    pub storm: usize,
     /// All chance comes from it.
     pub seed: u64,
 }
@@ -47,6 +49,7 @@ impl Plan {
             paused: Duration::from_secs(number("CHAOS_PAUSED_SECONDS", 2)),
             offline: size("CHAOS_OFFLINE", 10),
             queued: size("CHAOS_QUEUED", 200),
+            storm: size("CHAOS_STORM", 2_000),
             seed: number("CHAOS_SEED", 4),
         }
     }

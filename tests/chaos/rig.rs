@@ -15,13 +15,16 @@ use simulators::socket::Target;
 use simulators::swarm::{self, Report, Workload};
 use store::id_tokens::IdToken;
 use store::proof::{Disorder, Fact};
-use store::stations::{NewStation, Registration};
+use store::stations::{NewStation, Registration, StationChange};
 use store::{Connection, Pool, Room};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use crate::pki::Pki;
 use crate::{ledger, patron};
 
 /// Longer than anything here takes on a busy machine: whoever waits so long waits in vain. Counted in ticks, so that a
@@ -102,6 +105,26 @@ impl Rig {
         rig
     }
 
+    /// Gives stations this password, and this security profile.
+    pub async fn protect(&self, names: &[String], password: &str, profile: i16) {
+        let hash = store::secrets::hash_password(password.as_bytes());
+        let change = StationChange {
+            security_profile: Some(profile),
+            password_hash: Some(&hash),
+            ..StationChange::default()
+        };
+        let mut db = self.connection().await;
+        for name in names {
+            let changed = store::stations::change(&mut db, name, &change).await;
+            changed.expect("an answer").expect("a station of that name");
+        }
+    }
+
+    /// Certificates for a server that speaks TLS.
+    pub fn pki(&self) -> Pki {
+        Pki::new(&self.folder)
+    }
+
     /// For [`store::pool::connect`].
     pub fn url(&self) -> String {
         self.cluster.url("postgres", None)
@@ -126,6 +149,19 @@ impl Rig {
     /// Where stations connect.
     pub fn target(&self) -> Target {
         Target::new(&format!("ws://{}/ocpp", self.ocpp)).expect("a URL")
+    }
+
+    /// What the server counts by this name.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let mut socket = TcpStream::connect(self.health).await.expect("its health");
+        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        socket.write_all(request).await.expect("asked");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.expect("metrics");
+        let values = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        values.sum()
     }
 
     /// Where the server writes what it has to say.
@@ -310,6 +346,11 @@ pub struct Server {
 
 impl Server {
     pub async fn start(rig: &Rig) -> Self {
+        Self::with(rig, &[]).await
+    }
+
+    /// With these settings.
+    pub async fn with(rig: &Rig, settings: &[(&str, String)]) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
@@ -324,6 +365,7 @@ impl Server {
             .env("OCPP_LISTEN", rig.ocpp.to_string())
             .env("HEALTH_LISTEN", rig.health.to_string())
             .env("LOG", "warn")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -346,6 +388,15 @@ impl Server {
         .await;
         server.ready_after = begun.elapsed();
         server
+    }
+
+    /// What it holds in memory, in bytes.
+    pub fn resident(&self) -> u64 {
+        let pid = self.child.id().expect("a running server");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.expect("VmRSS") * 1024
     }
 
     /// Whether it is still there.

@@ -72,7 +72,7 @@ async fn a_server_killed_around_the_answer_to_a_new_password_locks_nobody_out() 
 }
 
 async fn comes(rig: &Rig, password: &[u8]) -> Result<Talker, String> {
-    let came = Talker::connect_with(&rig.target(), STATION, password).await;
+    let came = Talker::come(&rig.target(), STATION, Some(password)).await;
     came.map_err(|why| why.to_string())
 }
 

@@ -21,17 +21,16 @@ pub struct Talker {
 impl Talker {
     /// Connects as `id`.
     pub async fn connect(target: &Target, id: &str) -> Self {
-        let socket = target.connect(id, None).await.expect("let in");
-        Self::on(socket)
+        Self::come(target, id, None).await.expect("let in")
     }
 
-    /// The same with a password, or why not.
-    pub async fn connect_with(
+    /// The same, perhaps with a password; or why not.
+    pub async fn come(
         target: &Target,
         id: &str,
-        password: &[u8],
+        password: Option<&[u8]>,
     ) -> Result<Self, ConnectError> {
-        target.connect(id, Some(password)).await.map(Self::on)
+        target.connect(id, password).await.map(Self::on)
     }
 
     fn on(socket: Socket) -> Self {

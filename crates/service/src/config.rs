@@ -158,6 +158,14 @@ impl Env {
         .unwrap_or(default)
     }
 
+    /// A number of things, at least one.
+    pub fn count(&mut self, name: &'static str, default: usize) -> usize {
+        self.read(name, "a whole number from 1 on", |value| {
+            value.parse().ok().filter(|count| *count > 0)
+        })
+        .unwrap_or(default)
+    }
+
     /// `config` if nothing was wrong.
     ///
     /// # Errors
@@ -230,6 +238,10 @@ pub struct Csms {
     pub signer: Option<(PathBuf, PathBuf)>,
     /// `OCPP_PROXIES`: balancers that speak PROXY protocol version 2.
     pub proxies: Vec<IpAddr>,
+    /// `OCPP_MAX_SOCKETS`: of chargers, and of those who only knock.
+    pub max_sockets: usize,
+    /// `OCPP_MAX_PER_ADDRESS`: of these, from one address.
+    pub max_per_address: usize,
 }
 
 /// What to do with a charger that nobody has added.
@@ -369,6 +381,8 @@ impl Csms {
                 "OCPP_PROXIES",
                 "addresses separated by commas, such as 10.0.0.1,::1",
             ),
+            max_sockets: env.count("OCPP_MAX_SOCKETS", 50_000),
+            max_per_address: env.count("OCPP_MAX_PER_ADDRESS", 20_000),
             tls,
             unknown_stations: env.choice(
                 "UNKNOWN_STATIONS",

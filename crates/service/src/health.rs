@@ -13,7 +13,7 @@ use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, rou
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-use crate::shutdown::Shutdown;
+use crate::{serve::serve, shutdown::Shutdown};
 
 /// From a tenth of a millisecond to ten seconds: every histogram here measures seconds.
 const BUCKETS: [f64; 16] = [
@@ -85,10 +85,7 @@ impl Health {
 
     /// Serves the three addresses until the process ends in earnest: a load balancer must see `/readyz` turn to 503
     /// while begun work is finished.
-    ///
-    /// # Errors
-    /// When the listener breaks.
-    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) {
         let metrics = self.metrics.clone();
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
@@ -98,11 +95,11 @@ impl Health {
             }
         });
         let router = self.router(shutdown.clone());
-        let server = axum::serve(listener, router);
         tokio::select! {
-            result = server.into_future() => { upkeep.abort(); result }
-            () = shutdown.hard().cancelled() => { upkeep.abort(); Ok(()) }
+            () = serve(listener, router, std::future::pending()) => {}
+            () = shutdown.hard().cancelled() => {}
         }
+        upkeep.abort();
     }
 
     fn router(self, shutdown: Shutdown) -> Router {

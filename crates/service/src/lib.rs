@@ -10,4 +10,5 @@ pub mod mail;
 pub mod outbound;
 pub mod postgres;
 pub mod schedule;
+pub mod serve;
 pub mod shutdown;

@@ -63,7 +63,8 @@ fn password(station: &Station, profile: i16, presented: &Presented) -> Result<Ba
     }
 }
 
-fn same_name(user: &[u8], identity: &str) -> bool {
+/// Whether a user name is the station's.
+pub(super) fn same_name(user: &[u8], identity: &str) -> bool {
     user.eq_ignore_ascii_case(identity.as_bytes())
 }
 

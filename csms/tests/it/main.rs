@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod haproxy;
 mod kept;
+mod names;
 mod pki;
 mod presence;
 mod profiles;

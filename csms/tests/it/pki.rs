@@ -39,8 +39,12 @@ pub struct Pki {
 
 impl Pki {
     pub fn new() -> Self {
+        Self::named("Test CA")
+    }
+
+    pub fn named(common: &str) -> Self {
         let name = Name {
-            common: "Test CA",
+            common,
             organisation: OPERATOR,
         };
         let root = Authority::create(name, 100, now()).unwrap();
@@ -81,6 +85,16 @@ impl Pki {
             .collect();
         let list = self.authority.revoke(&serials, 10, now()).unwrap();
         self.write("ca.crl", &list);
+    }
+
+    /// The authorities whose stations are believed, and their lists of revoked ones.
+    pub fn write_authorities(&self, of: &[&Pki]) {
+        let all =
+            |text: &dyn Fn(&Pki) -> String| of.iter().map(|pki| text(pki)).collect::<String>();
+        // The lists first: an authority without one lets nobody in.
+        let lists = all(&|pki| pki.authority.revoke(&[], 10, now()).unwrap());
+        self.write("ca.crl", &lists);
+        self.write("ca.pem", &all(&|pki| pki.root.certificate.clone()));
     }
 
     pub fn settings(&self) -> config::Tls {

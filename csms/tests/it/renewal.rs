@@ -11,7 +11,8 @@ use serde_json::json;
 use service::config;
 use store::stations::StationChange;
 
-use crate::pki::{OPERATOR, Pki, now, shown};
+use crate::door::with_password;
+use crate::pki::{Client, OPERATOR, Pki, now, shown};
 use crate::support::{Server, eventually};
 
 async fn told(server: &Server, kind: &str) {
@@ -50,13 +51,79 @@ async fn a_new_certificate_is_served_and_no_socket_is_dropped() {
     assert_ne!(before, renewed);
 }
 
+/// Two hundred stations, half by password and half by certificate: the server's certificate is renewed, authorities of
+/// stations come and go, one is revoked, and no socket of any of them ends.
+#[tokio::test]
+async fn r23_a_fleet_keeps_its_sockets_while_certificates_and_authorities_change() {
+    const HALF: usize = 100;
+    let pki = Pki::new();
+    let server = Server::with(pki.options()).await;
+    let password = pki.client(None);
+    let mut fleet = Vec::new();
+    for number in 0..HALF {
+        let (safe, certified) = (format!("P{number}"), format!("C{number}"));
+        server.add_station(&safe, Some("right")).await;
+        let request = with_password(server.request(&safe, "ocpp1.6"), &safe, b"right");
+        fleet.push(password.connect(&server, request).await.unwrap());
+        server.add_station(&certified, None).await;
+        set_profile(&server, &certified, 3).await;
+        let client = pki.client(Some(&pki.station(&certified)));
+        let request = server.request(&certified, "ocpp1.6");
+        fleet.push(client.connect(&server, request).await.unwrap());
+    }
+
+    let renewed = pki.renew(80);
+    // A new authority of stations beside the old one, and then alone.
+    let next = Pki::named("Next CA");
+    let of_next = next.client(Some(&next.station("C0")));
+    let of_next = Client {
+        root: password.root.clone(),
+        ..of_next
+    };
+    pki.write_authorities(&[&pki, &next]);
+    let comes = async |client: &Client, identity: &str| {
+        let request = server.request(identity, "ocpp1.6");
+        client.connect(&server, request).await.map(drop)
+    };
+    eventually("the new certificate", async || {
+        (shown(&password.tls(&server).await.unwrap()) == renewed).then_some(())
+    })
+    .await;
+    server.add_station("NEXT", None).await;
+    set_profile(&server, "NEXT", 3).await;
+    let newcomer = Client {
+        certificate: Some(next.station("NEXT")),
+        ..of_next
+    };
+    eventually("the new authority", async || {
+        comes(&newcomer, "NEXT").await.ok()
+    })
+    .await;
+    pki.write_authorities(&[&next]);
+    let old = pki.client(Some(&pki.station("NEXT")));
+    eventually("the end of the old authority", async || {
+        comes(&old, "NEXT").await.err()
+    })
+    .await;
+    assert_eq!(comes(&newcomer, "NEXT").await, Ok(()));
+
+    for station in &mut fleet {
+        let answer = station.call("Heartbeat", json!({})).await;
+        assert!(answer["currentTime"].is_string());
+    }
+}
+
 async fn profile_3(server: &Server) {
+    set_profile(server, "CP1", 3).await;
+}
+
+async fn set_profile(server: &Server, identity: &str, profile: i16) {
     let change = StationChange {
-        security_profile: Some(3),
+        security_profile: Some(profile),
         ..StationChange::default()
     };
     let mut db = server.db.pool.acquire().await.unwrap();
-    store::stations::change(&mut db, "CP1", &change)
+    store::stations::change(&mut db, identity, &change)
         .await
         .unwrap();
 }

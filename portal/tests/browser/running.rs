@@ -37,7 +37,7 @@ impl Running {
         let app = App::new(config, db.pool(Room::Portal), clock.clone());
         let shutdown = Shutdown::new();
         let ends = shutdown.clone();
-        tokio::spawn(async move { portal::run(app, listener, &ends).await.unwrap() });
+        tokio::spawn(async move { portal::run(app, listener, &ends).await });
         Running {
             db,
             url,
