@@ -2,6 +2,7 @@
 
 pub(crate) mod automatic;
 pub(crate) mod effects;
+mod fit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,27 +185,51 @@ async fn claim(csms: &Csms, station: Uuid) -> Option<Call> {
     let claimed = async {
         let mut connection = csms.pool.acquire().await?;
         store::commands::lost(&mut connection, &csms.node, Lost::Station(station), now).await?;
-        store::commands::claim(&mut connection, station, &message_id, &csms.node, now).await
+        let claimed =
+            store::commands::claim(&mut connection, station, &message_id, &csms.node, now).await?;
+        match claimed {
+            Some(claimed) => Ok(Some(fitted(&mut connection, station, claimed, now).await)),
+            None => Ok::<_, store::Error>(None),
+        }
     };
     match claimed.await {
-        Ok(claimed) => claimed.map(
-            |Claimed {
-                 id,
-                 action,
-                 payload,
-             }| Call {
-                message_id,
-                action,
-                payload,
-                command: id,
-                sent_at: now,
-            },
-        ),
+        Ok(claimed) => claimed.map(|claimed| Call {
+            message_id,
+            action: claimed.action,
+            payload: claimed.payload,
+            command: claimed.id,
+            sent_at: now,
+        }),
         Err(error) => {
             tracing::warn!(%error, "a command could not be claimed");
             None
         }
     }
+}
+
+/// Makes a charging profile fit its station. It is claimed already: what cannot be looked up now is sent as it was ordered.
+async fn fitted(
+    db: &mut store::Connection,
+    station: Uuid,
+    mut claimed: Claimed,
+    now: DateTime<Utc>,
+) -> Claimed {
+    if claimed.raw || claimed.action != "SetChargingProfile" {
+        return claimed;
+    }
+    let fitted = async {
+        let found = fit::set_charging_profile(db, station, &claimed.payload, now).await?;
+        if let Some(found) = &found {
+            store::commands::adapt(db, claimed.id, &found.payload, &found.what).await?;
+        }
+        Ok::<_, store::Error>(found)
+    };
+    match fitted.await {
+        Ok(Some(found)) => claimed.payload = found.payload,
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "a charging profile is sent as it was ordered"),
+    }
+    claimed
 }
 
 /// Writes the end of a command and what follows from it, trying again while the database is away: the station has acted, and

@@ -211,11 +211,13 @@ pub async fn rerun(
     let station = store::stations_read::get(db, &command.station)
         .await?
         .ok_or_else(|| Error::NotFound(format!("there is no station {:?}", command.station)))?;
+    // What was ordered, not what was made of it for the station as it was known then.
+    let payload = command.ordered.as_ref().unwrap_or(&command.payload).clone();
     let order = Order {
         raw: command.raw,
         expires_in: (command.expires_at - command.created_at).clamp(EXPIRES, LONGEST),
         rerun_of: Some(command.id),
-        ..Order::new(command.action.clone(), command.payload.clone())
+        ..Order::new(command.action.clone(), payload)
     };
     queue(db, viewer, &station, &order, now).await
 }

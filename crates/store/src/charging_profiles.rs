@@ -5,6 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+mod capability;
+
+pub use capability::{Capability, capability};
+
 use crate::{Result, Scoped, ids};
 
 /// What decides how profiles stand to each other.
@@ -264,15 +268,55 @@ pub async fn note_answer(
     Ok(())
 }
 
-/// What a station said so far.
+/// What the stations of this one's model said so far, those of the scope: what one takes, all take.
 pub async fn answers(db: &mut Scoped<'_>, station_id: Uuid) -> Result<Vec<Answer>> {
+    answers_of_model(db, station_id).await
+}
+
+/// The same of all stations; the csms goes by it.
+pub async fn answers_of_model(db: &mut PgConnection, station_id: Uuid) -> Result<Vec<Answer>> {
     Ok(sqlx::query_as!(
         Answer,
-        "select unit, whole, stacked, answer, times from charging_profile_answers
-         where station_id = $1 order by unit, whole, stacked, answer",
+        r#"select a.unit, a.whole, a.stacked, a.answer, sum(a.times)::bigint as "times!"
+           from stations me
+           join stations s on s.id = me.id
+             or (me.model <> '' and lower(s.model) = lower(me.model)
+                 and lower(coalesce(s.vendor, '')) = lower(coalesce(me.vendor, '')))
+           join charging_profile_answers a on a.station_id = s.id
+           where me.id = $1
+           group by a.unit, a.whole, a.stacked, a.answer order by a.unit, a.whole, a.stacked, a.answer"#,
         station_id
     )
-    .fetch_all(&mut **db)
+    .fetch_all(db)
+    .await?)
+}
+
+/// How a station feeds what charges there, as far as it said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// Its connectors, if it told of any.
+    pub connectors: i64,
+    /// From phase to neutral, mV: the latest reading.
+    pub voltage_mv: Option<i32>,
+    /// How many phases that reading was of.
+    pub phases: i32,
+}
+
+/// What is known of a station's supply since `since`.
+pub async fn fed(db: &mut PgConnection, station_id: Uuid, since: DateTime<Utc>) -> Result<Fed> {
+    Ok(sqlx::query_as!(
+        Fed,
+        r#"select (select count(*) from connectors c where c.station_id = $1 and c.evse > 0) as "connectors!",
+                  m.voltage_l1_mv as voltage_mv,
+                  num_nonnulls(m.voltage_l1_mv, m.voltage_l2_mv, m.voltage_l3_mv) as "phases!"
+           from (select) as one
+           left join lateral (
+             select voltage_l1_mv, voltage_l2_mv, voltage_l3_mv from meter_values
+             where station_id = $1 and at >= $2 and voltage_l1_mv is not null order by at desc limit 1) as m on true"#,
+        station_id,
+        since
+    )
+    .fetch_one(db)
     .await?)
 }
 

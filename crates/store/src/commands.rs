@@ -112,6 +112,8 @@ pub struct Claimed {
     pub action: String,
     /// JSON text.
     pub payload: String,
+    /// To be sent as it is.
+    pub raw: bool,
 }
 
 /// Takes the oldest queued command of the station that is due, unless one is under way. It counts as sent from here on: should we
@@ -131,7 +133,7 @@ pub async fn claim(
                and coalesce(not_before <= $3, true)
              order by coalesce(not_before, created_at), created_at, id limit 1 for update skip locked)
            and not exists (select from commands where station_id = $1 and status = 'sent')
-         returning id, action, payload",
+         returning id, action, payload, raw",
         station_id,
         message_id,
         now,
@@ -139,6 +141,20 @@ pub async fn claim(
     )
     .fetch_optional(db)
     .await?)
+}
+
+/// A command that was just claimed is made to fit its station: from here on its payload is `payload`. What was ordered stays
+/// beside it, with what was changed in words.
+pub async fn adapt(db: &mut PgConnection, id: Uuid, payload: &str, what: &str) -> Result<()> {
+    sqlx::query!(
+        "update commands set ordered = payload, payload = $2, adapted = $3 where id = $1 and status = 'sent'",
+        id,
+        payload,
+        what
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// How a sent command ended.

@@ -10,8 +10,17 @@ use uuid::Uuid;
 use crate::support::{Server, eventually, noon};
 
 pub async fn queue(server: &Server, action: &str, payload: Value) -> Uuid {
+    queue_at(server, "CP1", (action, payload), false).await
+}
+
+pub async fn queue_at(
+    server: &Server,
+    identity: &str,
+    (action, payload): (&str, Value),
+    raw: bool,
+) -> Uuid {
     let mut db = server.db.pool.acquire().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
+    let found = store::lookup::stations(&mut db, &[identity.to_owned()])
         .await
         .unwrap();
     let station = found[0].as_ref().unwrap();
@@ -21,7 +30,7 @@ pub async fn queue(server: &Server, action: &str, payload: Value) -> Uuid {
         site_id: station.site_id,
         action,
         payload: &payload,
-        raw: false,
+        raw,
         actor_kind: "cli",
         actor_id: None,
         expires_at: noon() + TimeDelta::minutes(5),

@@ -9,7 +9,7 @@ use store::reservations::Reservation;
 use store::{Pooled, Room, Scope};
 use uuid::Uuid;
 
-use crate::commands::{ends_as, queue};
+use crate::commands::{ends_as, queue, queue_at};
 use crate::effects::answered;
 use crate::support::{Server, Station, eventually, noon};
 
@@ -634,4 +634,50 @@ async fn tc_059_a_remote_starts_profile_follows_the_transaction_that_it_led_to()
         started["transactionId"].as_i64()
     );
     assert_eq!((linked.place.connector, linked.awaits), (Some(2), None));
+}
+
+#[tokio::test]
+async fn quirk_42_a_profile_is_made_to_fit_by_what_its_model_refused() {
+    let server = Server::start().await;
+    server.add_station("CP2", None).await;
+    let (mut station, mut other) = (server.station().await, server.booted("CP2").await);
+    let watts = |level: i32| {
+        json!({"connectorId": 1, "csChargingProfiles": {"chargingProfileId": 3, "stackLevel": level,
+            "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Absolute",
+            "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 11000}]}}})
+    };
+    let what = ("SetChargingProfile", watts(0));
+    let refused = json!({"status": "Rejected"});
+    let first = answered(&server, &mut station, what, refused).await;
+    assert_eq!(
+        (first.ordered, first.adapted),
+        (None, None),
+        "nothing was known"
+    );
+    // Another of the model is not asked what that one refused.
+    let order = ("SetChargingProfile", watts(0));
+    let second = queue_at(&server, "CP2", order, false).await;
+    let call = other.receive().await;
+    let schedule = &call[3]["csChargingProfiles"]["chargingSchedule"];
+    assert_eq!(schedule["chargingRateUnit"], "A", "{call}");
+    let limit = &schedule["chargingSchedulePeriod"][0]["limit"];
+    assert_eq!(limit.as_f64(), Some(15.9));
+    other
+        .send(&json!([3, call[1], {"status": "Accepted"}]).to_string())
+        .await;
+    let row = ends_as(&server, second, "answered").await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&row.payload).unwrap(),
+        call[3]
+    );
+    assert_eq!(row.ordered, Some(watts(0).to_string()));
+    let adapted = row.adapted.unwrap();
+    assert!(
+        adapted.starts_with("limits in A instead of W, at 230 V"),
+        "{adapted}"
+    );
+    // Raw is raw.
+    let order = ("SetChargingProfile", watts(1));
+    queue_at(&server, "CP2", order, true).await;
+    assert_eq!(other.receive().await[3], watts(1));
 }

@@ -6,7 +6,7 @@ use ocpp::charging::{Step, Supply};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::{
-    charging_profiles::{self, Profile},
+    charging_profiles::{self, Capability, Profile},
     configuration,
 };
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     auth::Viewer,
     kept::{
         self,
-        charging::{self, Capability, View},
+        charging::{self, View},
     },
 };
 

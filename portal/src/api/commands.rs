@@ -36,6 +36,10 @@ pub(crate) struct Command {
     station: String,
     action: String,
     payload: Box<RawValue>,
+    /// As it was ordered, where it was made to fit the station before it was sent.
+    ordered_payload: Option<Box<RawValue>>,
+    /// What was changed for that, in words.
+    adapted: Option<String>,
     status: String,
     /// The answer's `status`: Accepted, Rejected, NotSupported, …
     verdict: Option<String>,
@@ -77,6 +81,8 @@ impl From<commands::Command> for Command {
             station: command.station,
             action: command.action,
             payload: verbatim(command.payload),
+            ordered_payload: command.ordered.map(verbatim),
+            adapted: command.adapted,
             status: command.status,
             verdict: command.verdict,
             answer: command.answer.map(verbatim),

@@ -31,6 +31,8 @@ pub struct Row {
     pub took: String,
     /// The payload, laid out.
     pub payload: String,
+    /// What was changed to make it fit the station, and what had been ordered.
+    pub adapted: Option<(String, String)>,
     /// The answer, laid out.
     pub answer: String,
     /// Until when a queued one waits.
@@ -67,6 +69,10 @@ impl Row {
                 _ => String::new(),
             },
             payload: laid_out(&command.payload),
+            adapted: command
+                .adapted
+                .clone()
+                .zip(command.ordered.as_deref().map(laid_out)),
             answer: command.answer.as_deref().map(laid_out).unwrap_or_default(),
             expires: is_queued.then(|| Moment::new(command.expires_at, zone)),
             rerun_of: command.rerun_of,

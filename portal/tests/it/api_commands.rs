@@ -42,6 +42,7 @@ async fn a_command_is_queued_with_the_shape_that_others_build_on() {
         [
             "action",
             "actor",
+            "adapted",
             "answer",
             "answered_at",
             "awaits",
@@ -51,6 +52,7 @@ async fn a_command_is_queued_with_the_shape_that_others_build_on() {
             "error",
             "expires_at",
             "id",
+            "ordered_payload",
             "payload",
             "rerun_of",
             "sent_at",

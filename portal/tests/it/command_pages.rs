@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use chrono::TimeDelta;
 use ocpp::{Version, schema};
 use serde_json::{Value, json};
-use store::people::Role;
+use store::{commands::NewCommand, people::Role};
 
 use crate::{
     data,
@@ -247,4 +248,49 @@ async fn a_task_is_made_by_form_watched_and_cancelled() {
     assert_eq!(cancelled.header("location"), path);
     assert!(admin.get(&path).await.body.contains("3 / 3"));
     assert!(admin.get("/tasks").await.body.contains("Cancelled"));
+}
+
+#[tokio::test]
+async fn a_command_that_was_made_to_fit_tells_what_was_ordered_and_what_was_sent() {
+    let portal = Portal::start().await;
+    let station = data::charged(&portal, None, "CP-1", 1).await.station_id;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let now = portal.clock.now();
+    let (ordered, sent) = (r#"{"limit":11000}"#, r#"{"limit":15.9}"#);
+    let new = NewCommand {
+        station_id: station,
+        site_id: None,
+        action: "SetChargingProfile",
+        payload: ordered,
+        raw: false,
+        actor_kind: "cli",
+        actor_id: None,
+        expires_at: now + TimeDelta::minutes(5),
+        rerun_of: None,
+        task_id: None,
+    };
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let id = store::commands::queue(&mut db, &new, now).await.unwrap();
+    let plain = &commands(&admin).await[0];
+    assert_eq!(
+        (&plain["ordered_payload"], &plain["adapted"]),
+        (&Value::Null, &Value::Null)
+    );
+    let claimed = store::commands::claim(&mut db, station, "m", "node", now);
+    assert_eq!(claimed.await.unwrap().unwrap().id, id);
+    store::commands::adapt(&mut db, id, sent, "amperes instead of watts")
+        .await
+        .unwrap();
+    let told = &commands(&admin).await[0];
+    assert_eq!(told["payload"], json!({"limit": 15.9}));
+    assert_eq!(told["ordered_payload"], json!({"limit": 11000}));
+    assert_eq!(told["adapted"], "amperes instead of watts");
+    let page = admin.get(PAGE).await.body;
+    for said in [
+        "adapted to the station: amperes instead of watts",
+        "15.9",
+        "11000",
+    ] {
+        assert!(page.contains(said), "no {said}: {page}");
+    }
 }

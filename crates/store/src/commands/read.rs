@@ -19,6 +19,10 @@ pub struct Command {
     pub payload: String,
     /// Whether the payload is not the whole one: it held a secret.
     pub is_redacted: bool,
+    /// As it was ordered, if it was made to fit the station before it was sent.
+    pub ordered: Option<String>,
+    /// What was changed for that, in words.
+    pub adapted: Option<String>,
     /// Sent without a check of the payload.
     pub raw: bool,
     /// queued, sent, answered, error, timeout, expired, cancelled or unknown.
@@ -98,7 +102,7 @@ pub async fn list(
     Ok(sqlx::query_as!(
         Command,
         r#"select c.id, s.identity as station, c.action, coalesce(c.shown, c.payload) as "payload!",
-                  c.shown is not null as "is_redacted!", c.raw, c.status, c.answer, c.verdict, c.error_code,
+                  c.shown is not null as "is_redacted!", c.ordered, c.adapted, c.raw, c.status, c.answer, c.verdict, c.error_code,
                   c.error_description, c.awaits, c.effect, c.effect_at, c.actor_kind,
                   coalesce(u.email, k.name) as actor, c.created_at, c.expires_at, c.sent_at, c.answered_at,
                   c.rerun_of, c.task_id

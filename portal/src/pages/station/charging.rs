@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use store::{
     Scoped,
-    charging_profiles::{self, Profile},
+    charging_profiles::{self, Capability, Profile},
     configuration,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     auth::Viewer,
     kept::{
         self,
-        charging::{self, Both, Capability, View},
+        charging::{self, Both, View},
     },
     live::Part,
     orders::{self, Order},
