@@ -9,7 +9,7 @@ mod credentials;
 mod limits;
 mod local_list;
 mod reservation;
-mod station_jobs;
+pub(crate) mod station_jobs;
 
 use chrono::{DateTime, Utc};
 use store::commands::{Ended, Outcome, is_agreed};
@@ -31,7 +31,7 @@ impl Answer<'_> {
 }
 
 /// Writes what follows from an answer, an error or a time-out. (A command that expired, was cancelled or is unknown does not
-/// pass by here: its row says so.)
+/// pass by here: its row says so, and `upkeep` looks for what waits for it.)
 pub(crate) async fn keep(db: &mut store::Connection, answer: &Answer<'_>) -> store::Result<()> {
     match answer.ended.action {
         "GetConfiguration" => configuration::read(db, answer).await?,

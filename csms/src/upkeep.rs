@@ -1,11 +1,12 @@
-//! What time does to the state that is kept: reservations expire, profiles follow their transactions, lists are pushed.
+//! What time does to the state that is kept: reservations expire, profiles follow their transactions, lists are pushed, jobs
+//! end that nobody will answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Csms, lists};
+use crate::{Csms, kept, lists};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +27,7 @@ async fn once(csms: &Csms, now: DateTime<Utc>) -> store::Result<()> {
     let mut db = csms.pool.acquire().await?;
     store::reservations::expire(&mut db, now).await?;
     store::charging_profiles::follow_transactions(&mut db, now).await?;
+    kept::station_jobs::close_unanswered(&mut db, now).await?;
     drop(db);
     lists::push(&csms.pool, now).await
 }

@@ -234,10 +234,13 @@ pub struct Reply {
     pub replaces: bool,
     /// The file that it will send.
     pub file_name: Option<String>,
+    /// Why it refuses, in its words.
+    pub reason: Option<String>,
 }
 
 /// Writes the answer to the command of a job, if there is one. A refused job is over, and its tokens open nothing. (The
-/// station may have told of its progress before its answer was written: that stands.)
+/// station may have told of its progress before its answer was written: that stands. One that was closed for want of an
+/// answer goes on.)
 pub async fn reply(
     db: &mut PgConnection,
     command: Uuid,
@@ -247,10 +250,10 @@ pub async fn reply(
     let job = sqlx::query_scalar!(
         "with job as (
            update station_jobs set
-             state = case when state = 'Queued' then $2 else state end,
-             state_at = case when state = 'Queued' then $3 else state_at end,
-             ended_at = case when $4 then ended_at else coalesce(ended_at, $3) end,
-             succeeded = case when $4 then succeeded else coalesce(succeeded, false) end,
+             state = case when state in ('Queued', 'timeout', 'unknown') then $2 else state end,
+             state_at = case when state in ('Queued', 'timeout', 'unknown') then $3 else state_at end,
+             ended_at = case when not $4 then coalesce(ended_at, $3) when state not in ('timeout', 'unknown') then ended_at end,
+             succeeded = case when not $4 then coalesce(succeeded, false) when state not in ('timeout', 'unknown') then succeeded end,
              file_name = coalesce($5, file_name)
            where command_id = $1 returning id, station_id, site_id, kind, action),
          told as (
@@ -258,13 +261,14 @@ pub async fn reply(
            select $3, 'job.state', site_id, station_id, id,
                   jsonb_build_object('kind', kind, 'action', action, 'state', $2::text) from job)
          insert into station_job_events (id, job_id, station_id, kind, source, state, detail, received_at, last_at)
-         select $6, id, station_id, kind, action, $2, $5, $3, $3 from job returning job_id",
+         select $6, id, station_id, kind, action, $2, coalesce($5, $7), $3, $3 from job returning job_id",
         command,
         reply.state,
         now,
         reply.agreed,
         reply.file_name,
-        ids::new_id(now)
+        ids::new_id(now),
+        reply.reason
     )
     .fetch_optional(&mut *db)
     .await?
@@ -289,6 +293,69 @@ pub async fn reply(
             .execute(&mut *db)
             .await?;
     }
+    Ok(())
+}
+
+/// A job that waits for an answer which will not come: its command ended without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The job.
+    pub id: Uuid,
+    /// How its command ended: timeout, unknown, expired, cancelled.
+    pub status: String,
+}
+
+/// The jobs that wait for an answer in vain, at most `limit`.
+pub async fn unanswered(db: &mut PgConnection, limit: i64) -> Result<Vec<Unanswered>> {
+    Ok(sqlx::query_as!(
+        Unanswered,
+        "select j.id, c.status from station_jobs j join commands c on c.id = j.command_id
+         where j.state = 'Queued' and j.ended_at is null
+           and c.status in ('timeout', 'unknown', 'expired', 'cancelled', 'error')
+         limit $1",
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// How a job ends that nobody answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// Why, in a few words.
+    pub reason: &'static str,
+    /// Whether the station may be at work all the same: then it may still come for its file, and its word is heard.
+    pub may_act: bool,
+}
+
+/// Ends a job that nobody answered, unless somebody did meanwhile; its state is how its command ended.
+pub async fn close(
+    db: &mut PgConnection,
+    job: &Unanswered,
+    closing: Closing,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "with closed as (
+           update station_jobs set state = $2, state_at = $3, ended_at = $3, succeeded = false
+           where id = $1 and state = 'Queued' and ended_at is null returning id, station_id, site_id, kind, action),
+         told as (
+           insert into events (at, kind, site_id, station_id, subject, detail)
+           select $3, 'job.state', site_id, station_id, id,
+                  jsonb_build_object('kind', kind, 'action', action, 'state', $2::text) from closed),
+         shut as (
+           delete from file_tokens where job_id in (select id from closed) and not $5)
+         insert into station_job_events (id, job_id, station_id, kind, source, state, detail, received_at, last_at)
+         select $6, id, station_id, kind, action, $2, $4, $3, $3 from closed",
+        job.id,
+        job.status,
+        now,
+        closing.reason,
+        closing.may_act,
+        ids::new_id(now)
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

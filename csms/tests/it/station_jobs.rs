@@ -1,8 +1,11 @@
 //! Firmware updates and log uploads as stations tell of them, security events, and vendors' own messages.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use csms::Options;
 use serde_json::{Value, json};
-use store::commands::NewCommand;
+use store::commands::{self, NewCommand};
 use store::security_events::{self, SecurityEvent};
 use store::station_jobs::{self, Job, JobEvent, Kind, NewJob};
 use store::{Room, Scope};
@@ -538,4 +541,66 @@ async fn what_a_station_installs_lists_and_deletes_is_known() {
     )
     .await;
     known(&[]).await;
+}
+
+/// What the station was never asked, or did not answer, or refused, is no job that goes on.
+#[tokio::test]
+async fn a_job_without_an_answer_ends_with_the_reason() {
+    let server = Server::with(Options {
+        call_timeout: Duration::from_millis(500),
+        ..Options::default()
+    })
+    .await;
+    let log = json!({ "location": "http://127.0.0.1/logs" });
+    let ended = async |id: i32, state: &str, reason: &str| {
+        eventually(state, async || {
+            let (job, events) = job(&server, Kind::Log, id).await;
+            (job.state == state && job.ended_at.is_some()).then_some((job, events))
+        })
+        .await;
+        let (job, events) = job(&server, Kind::Log, id).await;
+        assert_eq!(job.succeeded, Some(false), "{state}");
+        let why = events.last().unwrap();
+        assert_eq!(why.state, state);
+        assert!(why.detail.as_ref().unwrap().contains(reason), "{why:?}");
+    };
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let cancelled = ask(&server, Kind::Log, "GetDiagnostics", log.clone()).await;
+    let command = job(&server, Kind::Log, cancelled).await.0.command_id;
+    assert!(
+        commands::cancel(&mut db, command.unwrap(), noon())
+            .await
+            .unwrap()
+    );
+    ended(cancelled, "cancelled", "taken back").await;
+
+    let expired = ask(&server, Kind::Log, "GetDiagnostics", log.clone()).await;
+    let later = noon() + TimeDelta::minutes(6);
+    commands::expire(&mut db, later).await.unwrap();
+    ended(expired, "expired", "in time").await;
+
+    let mut station = server.station().await;
+    // What was never sent hears no word: this one is of no job.
+    tell(&mut station, "DiagnosticsStatusNotification", "Uploading").await;
+    assert_eq!(
+        states(&strays(&server, Kind::Log).await),
+        [("Uploading", 1)]
+    );
+
+    let refused = ask(&server, Kind::Log, "GetDiagnostics", log.clone()).await;
+    let call = station.receive().await;
+    let error = json!([4, call[1], "NotSupported", "no disk", {}]);
+    station.send(&error.to_string()).await;
+    ended(refused, "NotSupported", "no disk").await;
+
+    let silent = ask(&server, Kind::Log, "GetDiagnostics", log).await;
+    station.receive().await;
+    ended(silent, "timeout", "no answer").await;
+    // It was at work all the same.
+    tell(&mut station, "DiagnosticsStatusNotification", "Uploading").await;
+    let (job, _) = job(&server, Kind::Log, silent).await;
+    assert_eq!(
+        (job.state.as_str(), job.ended_at, job.succeeded),
+        ("Uploading", None, None)
+    );
 }

@@ -167,15 +167,18 @@ impl Chip {
 
     /// The state of a firmware update or a log upload.
     pub fn job(state: &str, succeeded: Option<bool>) -> Self {
+        // As far as its command, and no further.
+        if matches!(
+            state,
+            "queued" | "sent" | "timeout" | "unknown" | "expired" | "cancelled"
+        ) {
+            return Chip::command(state);
+        }
         let (class, icon) = match succeeded {
             Some(true) => ("available", icon::CHECK),
             Some(false) => ("faulted", icon::TRIANGLE),
-            None => match state {
-                "queued" | "sent" | "Queued" => ("preparing", icon::CLOCK),
-                "expired" | "cancelled" => ("unavailable", icon::SLASH),
-                "error" | "timeout" | "unknown" => ("suspended", icon::QUESTION),
-                _ => ("charging", icon::SYNC),
-            },
+            None if state == "Queued" => ("preparing", icon::CLOCK),
+            None => ("charging", icon::SYNC),
         };
         Chip::new(class, icon, plain(state))
     }

@@ -11,6 +11,8 @@ use crate::{Result, ids};
 
 /// How long after its end a job still hears a word without a requestId: what is late or said twice belongs to no other.
 const AFTERWORDS: TimeDelta = TimeDelta::hours(1);
+/// How long a job hears such a word that was closed because its station did not answer: it may have been told to begin later.
+const SILENCE: TimeDelta = TimeDelta::days(7);
 /// How long after its last word a firmware job hears of the boot that it led to.
 const UNTIL_BOOT: TimeDelta = TimeDelta::days(1);
 
@@ -79,12 +81,14 @@ async fn job_of(db: &mut PgConnection, word: &JobWord) -> Result<Option<Uuid>> {
     }
     Ok(sqlx::query_scalar!(
         "select j.id from station_jobs j left join commands c on c.id = j.command_id
-         where j.station_id = $1 and j.action = $2 and (j.state <> 'Queued' or c.sent_at is not null)
-           and (j.ended_at is null or j.ended_at > $3)
+         where j.station_id = $1 and j.action = $2
+           and (j.state not in ('Queued', 'expired', 'cancelled') or c.sent_at is not null)
+           and (j.ended_at is null or j.ended_at > case when j.state in ('timeout', 'unknown') then $4 else $3::timestamptz end)
          order by j.created_at desc, j.id desc limit 1 for update of j",
         word.station_id,
         word.action,
-        word.received_at - AFTERWORDS
+        word.received_at - AFTERWORDS,
+        word.received_at - SILENCE
     )
     .fetch_optional(db)
     .await?)
@@ -162,7 +166,8 @@ pub(super) async fn note_boots(db: &mut PgConnection, boots: &[&Boot]) -> Result
            update station_jobs j set booted_version = said.version, booted_at = $4
            from said where j.id = (
              select id from station_jobs n
-             where n.station_id = said.station_id and n.kind = 'firmware' and n.state <> 'Queued' and n.state_at > $5
+             where n.station_id = said.station_id and n.kind = 'firmware' and n.state not in ('Queued', 'expired', 'cancelled')
+               and n.state_at > $5
              order by n.created_at desc, n.id desc limit 1)
              and (j.booted_at is null or j.ended_at is null)
            returning said.id, j.id as job_id, j.station_id, said.version)
