@@ -62,7 +62,11 @@ pub(crate) async fn rotate(
         ..Order::new("ChangeConfiguration", payload)
     };
     let command = orders::queue(db, viewer, station, &order, now).await?;
-    let detail = json!({ "command": command, "made_here": made.is_some() });
+    let had = if station.has_password { "set" } else { "none" };
+    let detail = json!({
+        "command": command, "made_here": made.is_some(),
+        "before": {"password": had}, "after": {"password": "a new one"},
+    });
     let entity = format!("station/{}", station.id);
     let entry = viewer.did(now, "station.rotate_password", entity, detail);
     audit::record(db, &entry).await?;

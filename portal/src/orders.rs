@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::{Error, Result, auth::Viewer, error::Complaint, guards};
 
+mod change;
+
 /// A command that no socket took by then expires, unless it was ordered otherwise: what was meant for now must not happen
 /// tonight.
 pub const EXPIRES: TimeDelta = TimeDelta::minutes(10);
@@ -130,21 +132,10 @@ pub async fn queue(
     if !complaints.is_empty() {
         return Err(Error::Invalid(complaints));
     }
-    let id = put(db, viewer, &target, order, now).await?;
-    let word = match (order.rerun_of, order.raw) {
-        (Some(_), _) => "command.rerun",
-        (None, true) => "command.raw",
-        (None, false) => "command.queue",
-    };
-    let detail = json!({
-        "command": id, "action": order.action, "payload": shown(&order.action, &order.payload),
-        "before": before(station, order), "rerun_of": order.rerun_of,
-    });
-    record(db, viewer, word, &target, detail, now).await?;
-    Ok(id)
+    put(db, viewer, &target, order, now).await
 }
 
-/// Queues a checked order for a station that the viewer may command.
+/// Queues a checked order for a station that the viewer may command, with its line in the audit log.
 pub(crate) async fn put(
     db: &mut Scoped<'_>,
     viewer: &Viewer,
@@ -167,7 +158,21 @@ pub(crate) async fn put(
         rerun_of: order.rerun_of,
         task_id: order.task_id,
     };
-    Ok(commands::queue(db, &command, now).await?)
+    // The rows change when the station has answered, and not before.
+    let change = change::of(db, (station.id, &station.identity), order, now).await?;
+    let (before, after) = change.told();
+    let id = commands::queue(db, &command, now).await?;
+    let word = match (order.rerun_of, order.raw) {
+        (Some(_), _) => "command.rerun",
+        (None, true) => "command.raw",
+        (None, false) => "command.queue",
+    };
+    let detail = json!({
+        "command": id, "action": order.action, "payload": shown(&order.action, &order.payload),
+        "before": before, "after": after, "rerun_of": order.rerun_of, "task": order.task_id,
+    });
+    record(db, viewer, word, station, detail, now).await?;
+    Ok(id)
 }
 
 /// Takes back a command that was not sent yet.
@@ -257,19 +262,4 @@ async fn record(
 pub(crate) fn shown(action: &str, payload: &str) -> Value {
     let shown = redact::payload(action, payload).unwrap_or_else(|| payload.to_owned());
     serde_json::from_str(&shown).unwrap_or(Value::String(shown))
-}
-
-/// What is known of that which the order changes: a connector's state before ChangeAvailability.
-fn before(station: &Station, order: &Order) -> Value {
-    if order.action != "ChangeAvailability" {
-        return Value::Null;
-    }
-    let payload: Value = serde_json::from_str(&order.payload).unwrap_or_default();
-    let asked = payload["connectorId"].as_i64().unwrap_or(0);
-    station
-        .connectors
-        .iter()
-        .filter(|connector| asked == 0 || i64::from(connector.evse) == asked)
-        .map(|connector| json!({"connector": connector.evse, "status": connector.status}))
-        .collect()
 }

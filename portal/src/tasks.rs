@@ -60,11 +60,7 @@ pub async fn order(
         ..order
     };
     for station in &stations {
-        let command = orders::put(db, viewer, station, &order, now).await?;
-        let detail = json!({"command": command, "task": id, "action": order.action});
-        let entity = format!("station/{}", station.id);
-        let entry = viewer.did(now, "command.queue", entity, detail);
-        store::audit::record(db, &entry).await?;
+        orders::put(db, viewer, station, &order, now).await?;
     }
     let detail = json!({
         "action": order.action, "payload": orders::shown(&order.action, &order.payload), "raw": order.raw,

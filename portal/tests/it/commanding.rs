@@ -5,6 +5,8 @@ use serde_json::json;
 use store::{
     api_keys::KeyScope,
     audit::{self, Actor},
+    charging_profiles,
+    configuration::{self, Reading},
     people::{self, Role, SiteRole},
 };
 
@@ -153,9 +155,24 @@ async fn every_order_is_in_the_audit_log_with_who_and_what_was_before() {
     }
     assert_eq!(
         of("ChangeAvailability").detail["before"],
-        json!([{"connector": 1, "status": "Available"}])
+        json!({"connector 1": "Available"})
     );
-    assert_eq!(of("ChangeConfiguration").detail["payload"]["value"], "***");
+    assert_eq!(
+        of("ChangeAvailability").detail["after"],
+        json!({"connector 1": "Inoperative"})
+    );
+    let firmware = &of("UpdateFirmware").detail;
+    assert_eq!(firmware["before"], json!({"firmware": "1.0"}));
+    let secret_key = &of("ChangeConfiguration").detail;
+    assert_eq!(secret_key["payload"]["value"], "***");
+    assert_eq!(
+        (&secret_key["before"], &secret_key["after"]),
+        (
+            &json!({"AuthorizationKey": "none"}),
+            &json!({"AuthorizationKey": "a new one"})
+        )
+    );
+    assert_eq!(of("Reset").detail["before"], json!(null));
     assert_eq!(of("ClearCache").detail["task"], task["id"]);
     assert!(
         entries.iter().any(
@@ -167,4 +184,97 @@ async fn every_order_is_in_the_audit_log_with_who_and_what_was_before() {
         audit::of(&mut db, &entity, 5).await.unwrap()[0].action,
         "task.queue"
     );
+}
+
+/// What was kept is told with every way to change it: by command, by task, by a new password; secrets never are.
+#[tokio::test]
+async fn an_order_is_written_down_with_what_it_changes() {
+    let portal = Portal::start().await;
+    let charged = data::charged(&portal, None, "CP-1", 1).await;
+    let (station, now) = (charged.station_id, portal.clock.now());
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let answer = configuration::Answer {
+        readings: vec![Reading {
+            key: "HeartbeatInterval".to_owned(),
+            value: Some("300".to_owned()),
+            readonly: Some(false),
+        }],
+        ..configuration::Answer::default()
+    };
+    configuration::note_read(&mut db, station, &answer, now)
+        .await
+        .unwrap();
+    let profile = json!({"chargingProfileId": 3, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Absolute", "chargingSchedule": {"chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}});
+    let sent = charging_profiles::Sent {
+        place: charging_profiles::Place {
+            connector: Some(1),
+            number: 3,
+            stack_level: 0,
+            purpose: "TxDefaultProfile".to_owned(),
+            transaction_number: None,
+        },
+        kind: "Absolute".to_owned(),
+        awaits: None,
+        profile: profile.to_string(),
+        unit: "A".to_owned(),
+    };
+    charging_profiles::set(&mut db, station, uuid::Uuid::nil(), &sent, now)
+        .await
+        .unwrap();
+    let key = portal.key(BOTH, &[]).await;
+    let set = json!({"key": "heartbeatinterval", "value": "60"});
+    let list = json!({"listVersion": 7, "updateType": "Full", "localAuthorizationList": [
+        {"idTag": "A", "idTagInfo": {"status": "Accepted"}}]});
+    for (action, payload) in [
+        ("ChangeConfiguration", set.clone()),
+        ("SendLocalList", list),
+        ("ClearChargingProfile", json!({"id": 3})),
+    ] {
+        let asked = json!({"action": action, "payload": payload});
+        let queued = key
+            .json(Method::POST, "/api/v1/stations/CP-1/commands", &asked)
+            .await;
+        assert_eq!(queued.status, StatusCode::ACCEPTED, "{}", queued.body);
+    }
+    let task = json!({"action": "ChangeConfiguration", "payload": set, "stations": ["CP-1"]});
+    key.json(Method::POST, "/api/v1/tasks", &task).await;
+    let rotate = "/api/v1/stations/CP-1/credentials/rotate";
+    let given = json!({"password": "fedcba9876543210"});
+    key.json(Method::POST, rotate, &given).await;
+
+    let entries = audit::of(&mut db, &format!("station/{station}"), 20)
+        .await
+        .unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (&entry.detail["before"], &entry.detail["after"]))
+        .collect();
+    let interval = (
+        json!({"heartbeatinterval": "300"}),
+        json!({"heartbeatinterval": "60"}),
+    );
+    let count = told
+        .iter()
+        .filter(|told| (told.0, told.1) == (&interval.0, &interval.1))
+        .count();
+    assert_eq!(count, 2, "by command and by task: {told:?}");
+    for (before, after) in [
+        (
+            json!({"version": 0, "tokens": 0}),
+            json!({"version": 7, "tokens": 1}),
+        ),
+        (json!({"profile 3": profile}), json!({"profile 3": null})),
+        (
+            json!({"password": "none"}),
+            json!({"password": "a new one"}),
+        ),
+    ] {
+        assert!(told.contains(&(&before, &after)), "{before} in {told:?}");
+    }
+    let written = format!("{entries:?}").to_lowercase();
+    for secret in ["fedcba9876543210", &hex::encode("fedcba9876543210")] {
+        assert!(!written.contains(secret), "{written}");
+    }
 }

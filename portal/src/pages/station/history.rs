@@ -270,6 +270,7 @@ fn difference(detail: &Value) -> String {
     if let (Some(Value::Object(before)), Some(Value::Object(after))) =
         (fields.get("before"), fields.get("after"))
     {
+        let action = fields.get("action").map(plainly);
         let changed = after
             .iter()
             .filter(|(name, value)| before.get(*name) != Some(value))
@@ -277,10 +278,15 @@ fn difference(detail: &Value) -> String {
                 let old = before.get(name).map_or_else(String::new, plainly);
                 format!("{name}: {old} → {}", plainly(value))
             });
-        return listed(changed.collect());
+        let changed = listed(changed.collect());
+        return match action {
+            Some(action) => format!("{action} {changed}"),
+            None => changed,
+        };
     }
     let told = fields
         .iter()
+        .filter(|(name, value)| !value.is_null() && *name != "command")
         .map(|(name, value)| format!("{name}: {}", plainly(value)));
     listed(told.collect())
 }
@@ -322,6 +328,14 @@ mod tests {
             ..edit
         };
         assert_eq!(changed(&gone), "by somebody who is gone");
+        let order = json!({"command": "1", "action": "ChangeConfiguration", "task": null,
+            "before": {"HeartbeatInterval": null}, "after": {"HeartbeatInterval": "60"}});
+        assert_eq!(
+            difference(&order),
+            "ChangeConfiguration HeartbeatInterval: nothing → 60"
+        );
+        let order = json!({"command": "1", "action": "Reset", "before": null, "after": null});
+        assert_eq!(difference(&order), "action: Reset");
         let whole = json!({"before": {"site": "A", "strict": false}, "after": {"site": null, "strict": false}});
         assert_eq!(difference(&whole), "site: A → nothing");
     }
