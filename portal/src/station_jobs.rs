@@ -2,11 +2,11 @@
 //! and the pages meet here.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ocpp::encode;
 use ocpp::v16::{
     Firmware, GetDiagnosticsRequest, GetLogRequest, LogParameters, LogType,
     SignedUpdateFirmwareRequest, UpdateFirmwareRequest,
 };
+use ocpp::{Timestamp, encode};
 use serde_json::json;
 use store::{
     Scoped, audit,
@@ -104,6 +104,26 @@ pub struct LogOrder {
     pub latest: Option<DateTime<Utc>>,
     /// How hard it tries.
     pub tries: Tries,
+}
+
+impl Tries {
+    /// How often it may be told to try again, and how many seconds apart.
+    pub const MOST: (i64, i64) = (100, 86_400);
+}
+
+/// Whether a time comes after another; what is wrong with it otherwise.
+pub fn check_after(
+    later: Option<DateTime<Utc>>,
+    earlier: Option<DateTime<Utc>>,
+) -> std::result::Result<(), String> {
+    match (later, earlier) {
+        (Some(later), Some(earlier)) if later < earlier => Err(format!(
+            "{}: expected a time after {}",
+            Timestamp::from(later),
+            Timestamp::from(earlier)
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a station can be told this place; what is wrong with it otherwise.

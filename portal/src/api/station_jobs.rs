@@ -183,6 +183,10 @@ pub(crate) async fn post_firmware(
         signed: signed(&mut fields, now),
         tries: tries(&mut fields),
     };
+    let install_at = order.signed.as_ref().and_then(|signed| signed.install_at);
+    if let Err(told) = asked::check_after(install_at, order.retrieve_at) {
+        fields.complain("install_at", told);
+    }
     fields.finish()?;
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = stations_read::get(&mut db, &identity)
@@ -223,6 +227,9 @@ pub(crate) async fn post_log(
         latest: instant(&mut fields, "to"),
         tries: tries(&mut fields),
     };
+    if let Err(told) = asked::check_after(order.latest, order.oldest) {
+        fields.complain("to", told);
+    }
     fields.finish()?;
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = stations_read::get(&mut db, &identity)
@@ -275,11 +282,15 @@ fn instant(fields: &mut Fields, name: &'static str) -> Option<DateTime<Utc>> {
 fn tries(fields: &mut Fields) -> Tries {
     let whole = |most: i64| move |value: &Value| value.as_i64().filter(|n| (0..=most).contains(n));
     Tries {
-        retries: fields.read("retries", "a whole number from 0 to 100", whole(100)),
+        retries: fields.read(
+            "retries",
+            "a whole number from 0 to 100",
+            whole(Tries::MOST.0),
+        ),
         interval: fields.read(
             "retry_interval",
             "a number of seconds from 0 to 86400",
-            whole(86_400),
+            whole(Tries::MOST.1),
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! Times for people: in the site's zone with its name, in UTC on hover, and never without either.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, LocalResult, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// An instant as a page shows it.
@@ -42,14 +42,29 @@ pub fn parse_utc(text: &str, ends: bool) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.with_timezone(&Utc));
     }
-    for format in ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"] {
-        if let Ok(minute) = chrono::NaiveDateTime::parse_from_str(text, format) {
-            return Some(minute.and_utc());
-        }
+    if let Some(minute) = clock_time(text) {
+        return Some(minute.and_utc());
     }
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     let day = if ends { day.succ_opt()? } else { day };
     Some(day.and_hms_opt(0, 0, 0)?.and_utc())
+}
+
+/// What `<input type="datetime-local">` says.
+fn clock_time(text: &str) -> Option<NaiveDateTime> {
+    ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+        .into_iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+}
+
+/// A time by the clocks of a zone, in UTC where that is unknown. Of an hour that there is twice, the first is meant; one
+/// that clocks leave out there is not.
+pub fn parse_in(text: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {
+    let zone: Tz = zone.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
+    match zone.from_local_datetime(&clock_time(text)?) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),
+        LocalResult::None => None,
+    }
 }
 
 /// As `<input type="datetime-local">` wants it: `2026-11-20T14:03`.
@@ -96,6 +111,26 @@ mod tests {
             "UTC"
         );
         assert_eq!(Moment::new(at("2026-07-01T12:00:00Z"), None).clock, "12:00");
+    }
+
+    #[test]
+    fn a_time_of_a_site_is_read_by_its_clocks() {
+        let read = |text| parse_in(text, Some("Europe/Amsterdam")).map(|at| at.to_rfc3339());
+        assert_eq!(
+            read("2026-11-21T03:00").as_deref(),
+            Some("2026-11-21T02:00:00+00:00")
+        );
+        assert_eq!(read("2026-03-29T02:30"), None, "left out in spring");
+        assert_eq!(
+            read("2026-10-25T02:30").as_deref(),
+            Some("2026-10-25T00:30:00+00:00"),
+            "the first of two in autumn"
+        );
+        assert_eq!(read("tomorrow"), None);
+        assert_eq!(
+            parse_in("2026-11-21T03:00", None).map(|at| at.to_rfc3339()),
+            Some("2026-11-21T03:00:00+00:00".to_owned())
+        );
     }
 
     #[test]

@@ -241,6 +241,110 @@ async fn a_log_is_asked_for_and_comes_as_an_attachment() {
     assert!(wrong.body.contains("https://"), "{}", wrong.body);
 }
 
+/// The newest command's payload.
+async fn newest(key: &Browser<'_>) -> Value {
+    let list = key.get("/api/v1/commands?limit=1").await.json();
+    list["items"][0]["payload"].clone()
+}
+
+#[tokio::test]
+async fn times_of_the_forms_are_the_sites_and_tries_are_checked() {
+    let portal = Portal::start().await;
+    // Amsterdam, an hour before UTC in November.
+    let site = portal.site("North").await;
+    data::charged(&portal, Some(site), "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    let who = portal
+        .signed_in("n@example.org", Role::Operator, &[site])
+        .await;
+    let path = "/stations/CP-1/firmware";
+    let page = who.get(path).await.body;
+    assert!(page.contains("By the clocks of Europe/Amsterdam"), "{page}");
+    for (form, field, said) in [
+        (
+            "update?location=https://x/f&retrieve_at=2026-11-19T03:00",
+            "retrieve_at",
+            "a time to come",
+        ),
+        (
+            "update?location=https://x/f&retrieve_at=soon",
+            "retrieve_at",
+            "Europe/Amsterdam",
+        ),
+        (
+            "update?location=https://x/f&retries=-1&retry_interval=1",
+            "retries",
+            "from 0 to 100",
+        ),
+        (
+            "update?location=https://x/f&retry_interval=90000",
+            "retry_interval",
+            "from 0 to 86400",
+        ),
+        (
+            "update?location=https://x/f&install_at=2026-11-22T03:00",
+            "install_at",
+            "signed updates",
+        ),
+        (
+            "log?log=Diagnostics&oldest=2026-11-20T10:00&latest=2026-11-20T09:00",
+            "latest",
+            "a time after",
+        ),
+        (
+            "log?log=Diagnostics&log_retries=many",
+            "log_retries",
+            "from 0 to 100",
+        ),
+    ] {
+        let (verb, form) = form.split_once('?').unwrap();
+        let wrong = who.post(&format!("{path}/{verb}"), form).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+        let told = wrong.body.split(&format!("id=\"e-{field}\">")).nth(1);
+        let told = told.unwrap_or_else(|| panic!("{form}: {}", wrong.body));
+        let told = told.split("</p>").next().unwrap();
+        assert!(told.contains(said), "{form}: {told}");
+    }
+    let form = "log=Diagnostics&oldest=2026-11-20T10:00&latest=2026-11-20T11:30&log_retries=3&log_retry_interval=60";
+    let sent = who.post(&format!("{path}/log"), form).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    let asked = newest(&key).await;
+    assert_eq!(
+        (&asked["startTime"], &asked["stopTime"]),
+        (
+            &json!("2026-11-20T09:00:00.000Z"),
+            &json!("2026-11-20T10:30:00.000Z")
+        )
+    );
+    assert_eq!(
+        (&asked["retries"], &asked["retryInterval"]),
+        (&json!(3), &json!(60))
+    );
+    portal.clock.advance(std::time::Duration::from_secs(1));
+    let certificate: String = form_urlencoded::byte_serialize(CERTIFICATE.as_bytes()).collect();
+    let form = format!(
+        "location=https://x/f&retrieve_at=2026-11-21T03:00&install_at=2026-11-21T04:00&retries=2&signature=c2ln\
+         &certificate={certificate}"
+    );
+    let sent = who.post(&format!("{path}/update"), &form).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    let asked = newest(&key).await;
+    assert_eq!(
+        asked["firmware"]["retrieveDateTime"],
+        "2026-11-21T02:00:00.000Z"
+    );
+    assert_eq!(
+        asked["firmware"]["installDateTime"],
+        "2026-11-21T03:00:00.000Z"
+    );
+    assert_eq!(asked["retries"], 2);
+    // Programs are held to the same.
+    let body =
+        json!({"log": "Diagnostics", "from": "2026-11-20T10:00:00Z", "to": "2026-11-20T09:00:00Z"});
+    let answer = key.json(Method::POST, LOGS, &body).await;
+    complains(&answer, "/to", "2026-11-20T09:00:00");
+}
+
 #[tokio::test]
 async fn where_stations_find_this_server_must_be_known() {
     let portal = Portal::with(portal::Config {

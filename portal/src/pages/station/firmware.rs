@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use store::{
     Scoped, files,
     station_jobs::{self as jobs, Job, JobEvent, Kind},
@@ -18,12 +18,14 @@ use crate::{
     live::Part,
     pages::{again, flash::Flash, form::Form, frame::Frame, html},
     station_jobs::{self as asked, FirmwareOrder, Log, LogOrder, Signed, Source, Tries},
-    view::{Chip, Moment, number},
+    view::{Chip, Moment, number, time::parse_in},
 };
 
 const SLUG: &str = "firmware";
 /// Jobs of each kind that are shown, and words of none.
 const MOST: i64 = 20;
+/// Who fills in a form takes as long; what was now then is not over yet.
+const PAST: TimeDelta = TimeDelta::minutes(10);
 /// What can be asked for, by its name in the form and in words.
 const LOGS: [(&str, &str, Log); 3] = [
     ("Diagnostics", "Diagnostics (OCPP 1.6)", Log::Diagnostics),
@@ -49,6 +51,8 @@ struct Page {
     log: Form,
     images: Vec<(String, String)>,
     logs: Vec<(String, String)>,
+    /// In which zone times are typed.
+    zone: String,
 }
 
 /// What of it changes by itself.
@@ -127,6 +131,7 @@ async fn load(
         logs: LOGS
             .map(|(name, words, _)| (name.to_owned(), words.to_owned()))
             .to_vec(),
+        zone: zone(&head).to_owned(),
         frame,
         head,
         update,
@@ -208,7 +213,7 @@ async fn update(
 ) -> Result<Response> {
     let (mut db, head) = Head::open(&app, &mut frame, &identity, SLUG).await?;
     viewer.must_control(head.station.site_id)?;
-    match read_update(&mut form, app.clock.now()) {
+    match read_update(&mut form, head.zone(), app.clock.now()) {
         Some(order) if form.is_clean() => {
             asked::update_firmware(&app, &mut db, &viewer, &head.station, &order).await?;
             db.commit().await?;
@@ -222,7 +227,37 @@ async fn update(
     }
 }
 
-fn read_update(form: &mut Form, now: DateTime<Utc>) -> Option<FirmwareOrder> {
+/// In which zone times are typed.
+fn zone(head: &Head) -> &str {
+    head.zone().unwrap_or("UTC")
+}
+
+/// A time by the clocks of the site; may be empty.
+fn instant(form: &mut Form, name: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {
+    let expected = format!(
+        "a day and time such as 2026-11-20T14:00 by the clocks of {}",
+        zone.unwrap_or("UTC")
+    );
+    form.optional(name, &expected, |text| parse_in(text, zone))
+}
+
+fn read_tries(form: &mut Form, retries: &str, interval: &str) -> Tries {
+    let whole = |most: i64| move |text: &str| text.parse().ok().filter(|n| (0..=most).contains(n));
+    Tries {
+        retries: form.optional(
+            retries,
+            "a whole number from 0 to 100",
+            whole(Tries::MOST.0),
+        ),
+        interval: form.optional(
+            interval,
+            "a number of seconds from 0 to 86400",
+            whole(Tries::MOST.1),
+        ),
+    }
+}
+
+fn read_update(form: &mut Form, zone: Option<&str>, now: DateTime<Utc>) -> Option<FirmwareOrder> {
     let image = form.optional("image", "an image of the list", |text| {
         text.parse::<Uuid>().ok()
     });
@@ -244,19 +279,35 @@ fn read_update(form: &mut Form, now: DateTime<Utc>) -> Option<FirmwareOrder> {
             None
         }
     };
+    let retrieve_at = instant(form, "retrieve_at", zone);
+    if retrieve_at.is_some_and(|at| at < now - PAST) {
+        form.expected("retrieve_at", "a time to come");
+    }
+    let signed = read_signed(form, zone, now);
+    let install_at = signed.as_ref().and_then(|signed| signed.install_at);
+    if asked::check_after(install_at, Some(retrieve_at.unwrap_or(now) - PAST)).is_err() {
+        form.expected("install_at", "a time after the station has fetched it");
+    }
     Some(FirmwareOrder {
         from: from?,
-        retrieve_at: None,
-        signed: read_signed(form, now),
-        tries: Tries::default(),
+        retrieve_at,
+        signed,
+        tries: read_tries(form, "retries", "retry_interval"),
     })
 }
 
 /// Signature and certificate come together, or not at all.
-fn read_signed(form: &mut Form, now: DateTime<Utc>) -> Option<Signed> {
+fn read_signed(form: &mut Form, zone: Option<&str>, now: DateTime<Utc>) -> Option<Signed> {
+    let install_at = instant(form, "install_at", zone);
     let signature: String = form.value("signature").split_whitespace().collect();
     let certificate = form.value("certificate").to_owned();
     if signature.is_empty() && certificate.is_empty() {
+        if install_at.is_some() {
+            form.complain(
+                "install_at",
+                "is for signed updates: expected a signature and a certificate beside it, or nothing",
+            );
+        }
         return None;
     }
     if let Err(told) = asked::check_signature(&signature) {
@@ -268,7 +319,7 @@ fn read_signed(form: &mut Form, now: DateTime<Utc>) -> Option<Signed> {
     Some(Signed {
         signature,
         certificate,
-        install_at: None,
+        install_at,
     })
 }
 
@@ -287,14 +338,20 @@ async fn log(
     if let Some(Err(told)) = to.as_deref().map(asked::check_location) {
         form.complain("to", told);
     }
+    let oldest = instant(&mut form, "oldest", head.zone());
+    let latest = instant(&mut form, "latest", head.zone());
+    if asked::check_after(latest, oldest).is_err() {
+        form.expected("latest", "a time after the first of the log");
+    }
+    let tries = read_tries(&mut form, "log_retries", "log_retry_interval");
     match log {
         Some(log) if form.is_clean() => {
             let order = LogOrder {
                 log,
                 to,
-                oldest: None,
-                latest: None,
-                tries: Tries::default(),
+                oldest,
+                latest,
+                tries,
             };
             asked::get_log(&app, &mut db, &viewer, &head.station, &order).await?;
             db.commit().await?;
