@@ -36,6 +36,8 @@ pub struct Station {
     pub id: Uuid,
     /// As registered.
     pub identity: String,
+    /// Where it stands.
+    pub site_id: Option<Uuid>,
     /// Its site's name.
     pub site: Option<String>,
     /// IANA name of the zone in which its times are shown.
@@ -87,7 +89,7 @@ pub async fn list(
     now: DateTime<Utc>,
 ) -> Result<Vec<Station>> {
     let rows = sqlx::query!(
-        r#"select s.id, s.identity, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.vendor, s.model,
+        r#"select s.id, s.identity, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.vendor, s.model,
                   s.firmware, n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
                   coalesce(n.connected or n.last_seen_at > $6, false) as "online!", n.last_seen_at as "last_seen_at?"
            from stations s
@@ -121,6 +123,7 @@ pub async fn list(
             Station {
                 id: row.id,
                 identity: row.identity,
+                site_id: row.site_id,
                 site: row.site,
                 time_zone: row.time_zone,
                 registration: row.registration,

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  function typing(target) { return target.closest("input, select, textarea, dialog") !== null; }
+  function typing(target) { return target.closest("input:not([type=checkbox]), select, textarea, dialog") !== null; }
 
   // The first link of every row that has one.
   function links() {

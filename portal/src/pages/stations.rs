@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     AppState, Result,
+    auth::Viewer,
     live::Part,
     view::{
         Chip, Moment, number,
@@ -35,6 +36,8 @@ const REFUSALS: i64 = 10;
 struct Asked {
     filter: Filter,
     after: Option<String>,
+    /// Every box of the page is ticked to begin with.
+    ticked: bool,
 }
 
 impl Asked {
@@ -57,6 +60,13 @@ impl Asked {
                 })?,
             },
             after: parameters.first("after").map(str::to_owned),
+            ticked: parameters
+                .read("tick", "all or none", |text| match text {
+                    "all" => Some(true),
+                    "none" => Some(false),
+                    _ => None,
+                })?
+                .unwrap_or(false),
         })
     }
 
@@ -118,6 +128,8 @@ struct Stations {
     total: String,
     first_link: String,
     next_link: Option<String>,
+    /// This page with every box ticked, and with none; nothing where the reader commands none of these stations.
+    tick_links: Option<(String, String)>,
     live_query: String,
     ocpp_url: String,
     sees_refusals: bool,
@@ -128,6 +140,8 @@ struct Row {
     id: Uuid,
     identity: String,
     site: String,
+    /// Whether this reader may command it: then it has a box.
+    may_control: bool,
     registration: Option<&'static str>,
     is_pending: bool,
     online: bool,
@@ -200,6 +214,15 @@ async fn load(
     stations.truncate(page);
     let last = stations.last().map(|station| station.identity.clone());
     let link = |after: Option<&str>| format!("/stations{}", query(&asked.pairs(after)));
+    let tick = |word: &str| {
+        let mut pairs = asked.pairs(asked.after.as_deref());
+        pairs.push(("tick", word.to_owned()));
+        format!("/stations{}", query(&pairs))
+    };
+    let rows: Vec<Row> = stations
+        .into_iter()
+        .map(|station| row(station, &frame.viewer, now))
+        .collect();
     let sees_refusals = frame.scope == Scope::All;
     let refused = if sees_refusals {
         refusals::list(db, None, REFUSALS).await?
@@ -214,10 +237,11 @@ async fn load(
             .map(|state| (state, Chip::connector(state)))
             .to_vec(),
         total: number::count(connectors::count(db, &asked.filter, now).await?),
-        rows: stations
-            .into_iter()
-            .map(|station| row(station, now))
-            .collect(),
+        tick_links: rows
+            .iter()
+            .any(|row| row.may_control)
+            .then(|| (tick("all"), tick("none"))),
+        rows,
         first_link: link(None),
         next_link: last.filter(|_| more).map(|last| link(Some(&last))),
         live_query: query(&asked.pairs(asked.after.as_deref())).replacen('?', "&", 1),
@@ -229,7 +253,7 @@ async fn load(
     })
 }
 
-fn row(station: Station, now: DateTime<Utc>) -> Row {
+fn row(station: Station, viewer: &Viewer, now: DateTime<Utc>) -> Row {
     let zone = station.time_zone.as_deref();
     // The station speaks of itself as connector 0; that is news only where it has no other connector, or is broken.
     let alone = station
@@ -238,6 +262,7 @@ fn row(station: Station, now: DateTime<Utc>) -> Row {
         .all(|connector| connector.evse == 0);
     Row {
         id: station.id,
+        may_control: viewer.may_control(station.site_id),
         site: station.site.unwrap_or_default(),
         registration: match station.registration.as_str() {
             "pending" => Some("Registration pending"),

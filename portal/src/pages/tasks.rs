@@ -35,6 +35,8 @@ use crate::{
 
 /// Tasks on one page.
 const PAGE: i64 = 50;
+/// Chosen stations that are named before a command is.
+const NAMED: usize = 8;
 /// Results on one page.
 const RESULTS: i64 = 200;
 
@@ -121,17 +123,41 @@ struct New {
     frame: Frame,
     command: CommandForm,
     sites: Vec<Site>,
+    /// Those that are chosen come first.
     stations: Vec<String>,
+    chosen: usize,
 }
 
 impl New {
     async fn load(db: &mut Scoped<'_>, frame: Frame, command: CommandForm) -> Result<Self> {
+        let mut stations: Vec<String> = Vec::new();
+        for station in command.form.all("_station") {
+            if !stations.iter().any(|known| known == station) {
+                stations.push(station.to_owned());
+            }
+        }
+        let chosen = stations.len();
+        let others = connectors::identities(db).await?.into_iter();
+        stations.extend(others.filter(|other| !command.form.has("_station", other)));
         Ok(New {
             sites: sites::list(db).await?,
-            stations: connectors::identities(db).await?,
+            stations,
+            chosen,
             frame,
             command,
         })
+    }
+
+    /// The first of those that are chosen.
+    fn named(&self) -> String {
+        let first: Vec<&str> = self.stations[..self.chosen.min(NAMED)]
+            .iter()
+            .map(String::as_str)
+            .collect();
+        match self.chosen.saturating_sub(NAMED) {
+            0 => first.join(", "),
+            more => format!("{} and {more} more", first.join(", ")),
+        }
     }
 
     fn has(&self, station: &str) -> bool {

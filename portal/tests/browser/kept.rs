@@ -4,9 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use store::{
     charging_profiles::{self, Place, Sent},
+    commands::{self, Ended, Outcome},
     configuration::{self, Change, Reading},
-    configuration_templates, local_lists,
+    configuration_templates,
+    installed_certificates::{self, HashData},
+    local_lists,
     reservations::{self, Asked, Said},
+    station_jobs::{self, Closing},
     stations_read,
 };
 use uuid::Uuid;
@@ -17,6 +21,20 @@ use crate::{
     support::{Fleet, town},
 };
 
+/// A certificate that nothing depends on; its key was never kept.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
+MIIBrDCCAVGgAwIBAgIUWhaghKxGs2iBFc4/x8qhCZPyVqkwCgYIKoZIzj0EAwIw\n\
+KjENMAsGA1UECgwEQWNtZTEZMBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzAgFw0y\n\
+NjExMjYxNTMzNDhaGA8yMDc2MDMwODE1MzM0OFowKjENMAsGA1UECgwEQWNtZTEZ\n\
+MBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzBZMBMGByqGSM49AgEGCCqGSM49AwEH\n\
+A0IABB4PNxel72GFAPSeYNmQLznk0WL0y/5fd9jGFbGVqXIbYKeHbqnGdXoFUZGo\n\
+T4jlir2jrchy4XUUQYU4isoGm4mjUzBRMB0GA1UdDgQWBBRpRsUW0VmdCiUXkETT\n\
+s5Zq8KlZEDAfBgNVHSMEGDAWgBRpRsUW0VmdCiUXkETTs5Zq8KlZEDAPBgNVHRMB\n\
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC1Nh1zYTUrdfJbEFajzJwpjwEg\n\
+cBVgrUq6pBErSIqC1AIhAP/iowuxcDmHqLGMQTDBpUlkBgyOuRMMOLPvjSm1AVTT\n\
+-----END CERTIFICATE-----\n\
+";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tabs_of_what_is_kept_look_well() {
     let running = Running::start().await;
@@ -24,6 +42,7 @@ async fn the_tabs_of_what_is_kept_look_well() {
     let mut fleet = Fleet::new(&running.db.pool, running.clock.now()).await;
     town(&mut fleet).await;
     fill(&running, fleet.now).await;
+    let task = ask(&running, &login).await;
     let pages = [
         ("templates", "/configuration-templates"),
         ("station-configuration", "/stations/HQ-DC-01/configuration"),
@@ -33,6 +52,25 @@ async fn the_tabs_of_what_is_kept_look_well() {
             "station-charging",
             "/stations/HQ-DC-01/charging-profiles?connector=1&hours=6&unit=A",
         ),
+        ("station-trusted", "/stations/HQ-DC-01/security"),
+        ("station-jobs", "/stations/HQ-DC-01/firmware"),
+        ("station-orders", "/stations/HQ-DC-01/commands"),
+        (
+            "station-command-form",
+            "/stations/HQ-DC-01/commands?_action=SetChargingProfile",
+        ),
+        ("station-told", "/stations/HQ-DC-01/history"),
+        ("stations-picked", "/stations?tick=all"),
+        (
+            "task-begun",
+            "/tasks/new?_station=HQ-DC-01&_station=HQ-DC-02&_station=WG-AC-01",
+        ),
+        (
+            "task-form",
+            "/tasks/new?_action=ChangeAvailability&_station=HQ-DC-01&_station=HQ-DC-02",
+        ),
+        ("tasks", "/tasks"),
+        ("task", task.as_str()),
     ];
     for screen in [Screen::Desk, Screen::Phone] {
         let browser = Browser::open(screen).await;
@@ -50,10 +88,10 @@ async fn the_tabs_of_what_is_kept_look_well() {
                     .goto(format!("{}{path}", running.url))
                     .await
                     .unwrap();
+                browser.picture(&format!("{name}-{theme}-{device}")).await;
                 browser
                     .until("document.documentElement.scrollWidth <= innerWidth")
                     .await;
-                browser.picture(&format!("{name}-{theme}-{device}")).await;
                 let complaints = browser.complaints().await;
                 assert!(complaints.is_empty(), "{name} {theme}: {complaints:?}");
             }
@@ -157,6 +195,110 @@ async fn fill(running: &Running, now: DateTime<Utc>) {
         }
     }
     profiles(&mut db, station.id, now).await;
+}
+
+/// What was asked of the station and of others, by the forms: some of it is answered. The task's path.
+async fn ask(running: &Running, login: &str) -> String {
+    let browser = Browser::open(Screen::Desk).await;
+    browser.carry(running, login).await;
+    let driver = &browser.driver;
+    let posts = [
+        ("/stations/HQ-DC-01/firmware/log", "log=GetDiagnostics&to="),
+        (
+            "/stations/HQ-DC-01/firmware/log",
+            "log=Diagnostics&to=&log_retries=3",
+        ),
+        (
+            "/stations/HQ-DC-01/firmware/update",
+            "location=https://files.example.org/hyc150/4.3.0/firmware-hyc150-4.3.0.bin&retries=2",
+        ),
+        (
+            "/stations/HQ-DC-01/configuration",
+            "key=HeartbeatInterval&value=60",
+        ),
+        ("/stations/HQ-DC-01/security/rotate", ""),
+        ("/stations/HQ-DC-01/charging-profiles/clear", "number=3"),
+        (
+            "/tasks",
+            "_action=Reset&type=Soft&_station=HQ-DC-01&_station=HQ-DC-02&_station=WG-AC-01",
+        ),
+    ];
+    driver
+        .goto(format!("{}/tasks/new", running.url))
+        .await
+        .unwrap();
+    for (path, form) in posts {
+        let post = format!(
+            "window.done = 0; fetch('{path}', {{method: 'POST', body: new URLSearchParams('{form}')}})\
+             .then((answer) => {{ window.done = answer.url || 1 }})"
+        );
+        driver.execute(&post, vec![]).await.unwrap();
+        browser.until("window.done").await;
+    }
+    let task = driver
+        .execute("return new URL(window.done).pathname", vec![])
+        .await
+        .unwrap();
+    let mut db = running.db.pool.acquire().await.unwrap();
+    let station = {
+        let mut scoped = store::Scope::All.begin(&running.db.pool).await.unwrap();
+        let found = stations_read::get(&mut scoped, "HQ-DC-01").await.unwrap();
+        found.unwrap().id
+    };
+    let now = running.clock.now();
+    let outcomes = [
+        Outcome::Answered("{}".to_owned()),
+        Outcome::Timeout,
+        Outcome::Answered(r#"{"status":"Rejected"}"#.to_owned()),
+    ];
+    for outcome in &outcomes {
+        let Some(claimed) = commands::claim(&mut db, station, "m", "node", now)
+            .await
+            .unwrap()
+        else {
+            break;
+        };
+        let ended = Ended {
+            id: claimed.id,
+            station_id: station,
+            message_id: "m",
+            action: &claimed.action,
+            payload: &claimed.payload,
+            sent_at: now,
+            outcome,
+        };
+        commands::end(&mut db, &ended, now).await.unwrap();
+    }
+    for job in station_jobs::unanswered(&mut db, 10).await.unwrap() {
+        let closing = Closing {
+            reason: "the station gave no answer",
+            may_act: true,
+        };
+        station_jobs::close(&mut db, &job, closing, now)
+            .await
+            .unwrap();
+    }
+    for (serial, pem) in [
+        ("5a1684ac46b368811", Some(CERTIFICATE)),
+        ("0badcafe0badcafe0badcafe0badcafe", None),
+        ("02", None),
+    ] {
+        let hash = HashData {
+            algorithm: "SHA256".to_owned(),
+            issuer_name_hash: "3f".repeat(32),
+            issuer_key_hash: "a7".repeat(32),
+            serial_number: serial.to_owned(),
+        };
+        let certificate_use = if serial == "02" {
+            "CentralSystemRootCertificate"
+        } else {
+            "ManufacturerRootCertificate"
+        };
+        installed_certificates::add(&mut db, station, certificate_use, &hash, pem, now)
+            .await
+            .unwrap();
+    }
+    task.json().as_str().unwrap().to_owned()
 }
 
 async fn lists(db: &mut store::Connection, station: Uuid, now: DateTime<Utc>) {

@@ -135,6 +135,48 @@ async fn what_somebody_opened_or_typed_stays_when_the_page_changes() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
+/// Rows are picked with the keyboard and by a link, stay picked while the list changes, and lead to a task.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stations_that_are_picked_stay_picked_and_lead_to_a_task() {
+    let scene = Scene::set().await;
+    let (driver, browser) = (scene.browser.driver.clone(), &scene.browser);
+    let fleet = Fleet::new(&scene.running.db.pool, scene.running.clock.now()).await;
+    let model = ("Alpitronic", "HYC150", "4.2.1");
+    fleet.station("HQ-DC-02", scene.site, model).await;
+    driver
+        .goto(format!("{}/stations", scene.running.url))
+        .await
+        .unwrap();
+    scene.until_pill("live").await;
+    let ticked = "document.querySelectorAll('input[form=pick]:checked').length";
+    let first = driver
+        .find(By::Css("[aria-label='Select HQ-DC-01']"))
+        .await
+        .unwrap();
+    first.send_keys(" ").await.unwrap();
+    browser.until(&format!("{ticked} === 1")).await;
+
+    fleet.station("HQ-DC-00", scene.site, model).await;
+    browser
+        .until("document.querySelectorAll('input[form=pick]').length === 3")
+        .await;
+    browser
+        .until("document.querySelector('input[form=pick]:checked').value === 'HQ-DC-01'")
+        .await;
+    browser.click_on(By::LinkText("none")).await;
+    browser.until(&format!("{ticked} === 0")).await;
+    browser.click_on(By::LinkText("all of this page")).await;
+    browser.until(&format!("{ticked} === 3")).await;
+    browser
+        .click_on(By::XPath("//button[.='New task for the selected']"))
+        .await;
+    browser.until("location.pathname === '/tasks/new'").await;
+    browser
+        .until("document.querySelector('.note-line').textContent.includes('HQ-DC-00, HQ-DC-01, HQ-DC-02')")
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_whose_stream_is_blocked_is_polled() {
     let scene = Scene::set().await;

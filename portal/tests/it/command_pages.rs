@@ -294,3 +294,55 @@ async fn a_command_that_was_made_to_fit_tells_what_was_ordered_and_what_was_sent
         assert!(page.contains(said), "no {said}: {page}");
     }
 }
+
+#[tokio::test]
+async fn stations_are_picked_in_their_list_and_a_task_begins_for_them() {
+    let portal = Portal::start().await;
+    let (ours, theirs) = (portal.site("Ours").await, portal.site("Theirs").await);
+    for (number, site) in [(1, ours), (2, ours), (3, theirs)] {
+        data::charged(&portal, Some(site), &format!("CP-{number}"), number).await;
+    }
+    let who = portal
+        .signed_in("n@example.org", Role::Operator, &[ours])
+        .await;
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let user = store::people::find(&mut db, "n@example.org")
+        .await
+        .unwrap()
+        .unwrap();
+    let (viewer, now) = (store::people::SiteRole::Viewer, portal.clock.now());
+    store::people::join(&mut db, user.id, theirs, viewer, now)
+        .await
+        .unwrap();
+    let boxes = |page: &str| page.matches("form=\"pick\"").count();
+    let page = who.get("/stations").await.body;
+    assert_eq!(boxes(&page), 2, "of stations that are theirs to command");
+    assert!(
+        page.contains("CP-3") && !page.contains(" checked>"),
+        "{page}"
+    );
+    assert!(page.contains("href=\"/stations?tick=all\""), "{page}");
+    let all = who.get("/stations?tick=all").await.body;
+    assert_eq!(all.matches(" checked>").count(), 2, "{all}");
+    let some = who.get("/stations?tick=some").await;
+    assert_eq!(some.status, StatusCode::BAD_REQUEST);
+
+    // What the list's form sends, and what the next page's does.
+    let chooser = who.get("/tasks/new?_station=CP-1&_station=CP-2").await.body;
+    assert!(chooser.contains("For 2 stations: CP-1, CP-2."), "{chooser}");
+    for station in ["CP-1", "CP-2"] {
+        let kept = format!("<input type=\"hidden\" name=\"_station\" value=\"{station}\">");
+        assert!(chooser.contains(&kept), "{chooser}");
+    }
+    let form = who
+        .get("/tasks/new?_action=Reset&_station=CP-1&_station=CP-2")
+        .await
+        .body;
+    assert!(form.contains("2 chosen"), "{form}");
+    assert_eq!(form.matches(" checked>").count(), 2, "{form}");
+    let body = "_action=Reset&type=Soft&_station=CP-1&_station=CP-2";
+    let made = who.post("/tasks", body).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.body);
+    let task = who.get(made.header("location")).await.body;
+    assert!(task.contains("0 / 2"), "{task}");
+}

@@ -207,7 +207,7 @@ fn line(entry: &Entry, zone: Option<&str>) -> Line {
             };
             (None, "Booted".to_owned(), format!("{what} · {verdict}"))
         }
-        What::Edit(edit) => (None, in_words(&edit.action), changed(edit)),
+        What::Edit(edit) => (None, done(edit), changed(edit)),
     };
     Line {
         at: Moment::new(entry.at, zone),
@@ -233,6 +233,18 @@ fn said(status: &Status) -> String {
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" · ")
+}
+
+/// What was done: of a command, which.
+fn done(edit: &Edit) -> String {
+    let asked = edit.detail["action"].as_str().unwrap_or_default();
+    match edit.action.as_str() {
+        "command.queue" => format!("{asked} ordered"),
+        "command.raw" => format!("{asked} ordered as JSON"),
+        "command.rerun" => format!("{asked} ordered once more"),
+        "command.cancel" => format!("{asked} taken back"),
+        other => in_words(other),
+    }
 }
 
 /// An action of the audit log for people: `station.change` as `Station change`.
@@ -261,6 +273,9 @@ fn changed(edit: &Edit) -> String {
     }
 }
 
+/// What is said in what was done, or nobody reads.
+const UNTOLD: [&str; 5] = ["action", "command", "task", "job", "rerun_of"];
+
 /// The detail of an audit entry in words. Of a whole before and a whole after, only what differs.
 fn difference(detail: &Value) -> String {
     let listed = |words: Vec<String>| words.join(", ");
@@ -270,7 +285,6 @@ fn difference(detail: &Value) -> String {
     if let (Some(Value::Object(before)), Some(Value::Object(after))) =
         (fields.get("before"), fields.get("after"))
     {
-        let action = fields.get("action").map(plainly);
         let changed = after
             .iter()
             .filter(|(name, value)| before.get(*name) != Some(value))
@@ -278,15 +292,11 @@ fn difference(detail: &Value) -> String {
                 let old = before.get(name).map_or_else(String::new, plainly);
                 format!("{name}: {old} → {}", plainly(value))
             });
-        let changed = listed(changed.collect());
-        return match action {
-            Some(action) => format!("{action} {changed}"),
-            None => changed,
-        };
+        return listed(changed.collect());
     }
     let told = fields
         .iter()
-        .filter(|(name, value)| !value.is_null() && *name != "command")
+        .filter(|(name, value)| !value.is_null() && !UNTOLD.contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", plainly(value)));
     listed(told.collect())
 }
@@ -330,12 +340,18 @@ mod tests {
         assert_eq!(changed(&gone), "by somebody who is gone");
         let order = json!({"command": "1", "action": "ChangeConfiguration", "task": null,
             "before": {"HeartbeatInterval": null}, "after": {"HeartbeatInterval": "60"}});
+        assert_eq!(difference(&order), "HeartbeatInterval: nothing → 60");
+        let reset = Edit {
+            actor_kind: "cli".to_owned(),
+            actor: None,
+            action: "command.queue".to_owned(),
+            detail: json!({"command": "1", "action": "Reset", "payload": {"type": "Soft"}, "before": null}),
+        };
+        assert_eq!(done(&reset), "Reset ordered");
         assert_eq!(
-            difference(&order),
-            "ChangeConfiguration HeartbeatInterval: nothing → 60"
+            changed(&reset),
+            "payload: {\"type\":\"Soft\"} · at the command line"
         );
-        let order = json!({"command": "1", "action": "Reset", "before": null, "after": null});
-        assert_eq!(difference(&order), "action: Reset");
         let whole = json!({"before": {"site": "A", "strict": false}, "after": {"site": null, "strict": false}});
         assert_eq!(difference(&whole), "site: A → nothing");
     }
