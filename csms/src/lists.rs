@@ -2,6 +2,7 @@
 //! decided by pure functions; the rows are the truth, so that a restart changes nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ocpp::limits::is_id_tag;
 use ocpp::v16::{
     AuthorizationData, AuthorizationStatus, IdTagInfo, SendLocalListRequest, UpdateType,
 };
@@ -135,7 +136,11 @@ async fn give_up(pool: &store::Pool, now: DateTime<Utc>) -> store::Result<()> {
 
 async fn push_one(db: &mut store::Connection, due: &Due, now: DateTime<Utc>) -> store::Result<()> {
     let station = due.station_id;
-    let wanted = local_lists::wanted(db, station).await?;
+    let mut wanted = local_lists::wanted(db, station).await?;
+    for entry in &mut wanted {
+        // One that is longer than OCPP 1.6 can carry is left out, here and not where it is sent: else it differs for ever.
+        entry.parent.take_if(|parent| !is_id_tag(parent));
+    }
     let held = local_lists::held(db, station).await?;
     let (mut command, mut failure) = (None, None);
     match plan(&due.list, &held, &wanted, limits(db, station).await?) {

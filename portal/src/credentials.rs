@@ -2,6 +2,7 @@
 //! opens the door until the station first comes with the new one. One way for the API and for the page.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ocpp::limits::is_authorization_key;
 use serde_json::json;
 use store::{Scoped, audit, secrets, stations_read::Station};
 use uuid::Uuid;
@@ -34,14 +35,10 @@ pub(crate) struct Rotated {
 
 /// A password as an AuthorizationKey: its 16 to 20 bytes in hexadecimal.
 pub(crate) fn key(text: &str) -> Option<String> {
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match text.len() {
-        16..=20 if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
-            Some(hex::encode_upper(text))
-        }
-        32 | 34 | 36 | 38 | 40 if is_hex => Some(text.to_ascii_uppercase()),
-        _ => None,
-    }
+    is_authorization_key(text).then(|| match text.len() {
+        ..=20 => hex::encode_upper(text),
+        _ => text.to_ascii_uppercase(),
+    })
 }
 
 /// Queues it, with its line in the audit log, in the caller's transaction.

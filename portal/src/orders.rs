@@ -2,7 +2,11 @@
 //! transaction. Nothing else in this room makes a command.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ocpp::{Version, schema};
+use ocpp::{
+    Version,
+    limits::{self, Known},
+    schema,
+};
 use serde_json::{Value, json};
 use store::{
     Scoped,
@@ -55,11 +59,11 @@ impl Order {
     }
 
     /// What is wrong with it, as complaints with JSON pointers into `{"action": …, "payload": …}`.
-    pub fn complaints(&self, version: Version) -> Vec<Complaint> {
+    pub fn complaints(&self, version: Version, known: &Known) -> Vec<Complaint> {
         if self.raw {
             raw_complaints(&self.action, &self.payload)
         } else {
-            complaints(&self.action, &self.payload, version)
+            complaints(&self.action, &self.payload, version, known)
         }
     }
 }
@@ -80,7 +84,7 @@ fn raw_complaints(action: &str, payload: &str) -> Vec<Complaint> {
     complaints
 }
 
-fn complaints(action: &str, payload: &str, version: Version) -> Vec<Complaint> {
+fn complaints(action: &str, payload: &str, version: Version, known: &Known) -> Vec<Complaint> {
     let Some(message) = schema::commands(version).find(|message| message.action == action) else {
         let names: Vec<&str> = schema::commands(version)
             .map(|message| message.action)
@@ -91,7 +95,11 @@ fn complaints(action: &str, payload: &str, version: Version) -> Vec<Complaint> {
         );
         return vec![Complaint::at("/action", detail)];
     };
-    schema::check(message.request, payload)
+    let mut findings = schema::check(message.request, payload);
+    if findings.is_empty() {
+        findings = limits::check(version, action, payload, known);
+    }
+    findings
         .iter()
         .map(|finding| {
             let detail = match finding.value.as_str() {
@@ -108,6 +116,14 @@ pub fn version(protocol: Option<&str>) -> Version {
     protocol
         .and_then(Version::from_subprotocol)
         .unwrap_or(Version::V16)
+}
+
+/// What an order for this station is checked with.
+pub(crate) fn known(station: &Station, now: DateTime<Utc>) -> Known {
+    Known {
+        now,
+        security_profile: station.security_profile,
+    }
 }
 
 /// Checks an order and queues it for one station.
@@ -128,7 +144,8 @@ pub async fn queue(
         protocol: station.protocol.clone(),
     };
     viewer.must_control(target.site_id)?;
-    let complaints = order.complaints(version(target.protocol.as_deref()));
+    let known = known(station, now);
+    let complaints = order.complaints(version(target.protocol.as_deref()), &known);
     if !complaints.is_empty() {
         return Err(Error::Invalid(complaints));
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, SecondsFormat, Utc};
+use ocpp::{limits::Known, v16::ChangeConfigurationRequest};
 use serde_json::json;
 use store::{
     Scoped,
@@ -41,7 +42,7 @@ pub async fn order(
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
     let stations = meant(db, viewer, targets).await?;
-    check(&order, &stations)?;
+    check(db, &order, &stations, now).await?;
     let sites: HashSet<Option<Uuid>> = stations.iter().map(|station| station.site_id).collect();
     let sites: Vec<Option<Uuid>> = sites.into_iter().collect();
     let task = NewTask {
@@ -104,14 +105,23 @@ async fn meant(db: &mut Scoped<'_>, viewer: &Viewer, targets: &Targets) -> Resul
 }
 
 /// A secret is one station's: what all of them share is none.
-fn check(order: &Order, stations: &[Target]) -> Result<()> {
+async fn check(
+    db: &mut Scoped<'_>,
+    order: &Order,
+    stations: &[Target],
+    now: DateTime<Utc>,
+) -> Result<()> {
     let versions: HashSet<_> = stations
         .iter()
         .map(|station| orders::version(station.protocol.as_deref()))
         .collect();
+    let known = Known {
+        now,
+        security_profile: highest_profile(db, order, stations).await?,
+    };
     let mut complaints: Vec<Complaint> = versions
         .into_iter()
-        .flat_map(|version| order.complaints(version))
+        .flat_map(|version| order.complaints(version, &known))
         .collect();
     if redact::payload(&order.action, &order.payload).is_some() {
         let detail = "holds a secret: expected none, since a task sends the same to many stations";
@@ -122,6 +132,21 @@ fn check(order: &Order, stations: &[Target]) -> Result<()> {
     } else {
         Err(Error::Invalid(complaints))
     }
+}
+
+/// The highest security profile among the stations, if the order could lower it.
+async fn highest_profile(db: &mut Scoped<'_>, order: &Order, stations: &[Target]) -> Result<i16> {
+    let key = ocpp::decode::<ChangeConfigurationRequest>(&order.payload).map(|asked| asked.key);
+    let is_profile = key.is_ok_and(|key| key.eq_ignore_ascii_case("SecurityProfile"));
+    if order.raw || order.action != "ChangeConfiguration" || !is_profile {
+        return Ok(0);
+    }
+    let mut highest = 0;
+    for station in stations {
+        let station = stations_read::get(db, &station.identity).await?;
+        highest = highest.max(station.map_or(0, |station| station.security_profile));
+    }
+    Ok(highest)
 }
 
 /// Takes back what of a task was not sent yet; answers how many commands that were.

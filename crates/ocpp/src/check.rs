@@ -37,6 +37,8 @@ pub enum Rule {
     Count,
     /// Not the form it should have: a date, a URI, a number of decimal places.
     Format,
+    /// Well-formed, and not what the action can do with ([`crate::limits`]).
+    Range,
 }
 
 /// One thing that is wrong with a payload.
@@ -61,7 +63,9 @@ impl Finding {
                 ErrorCode::OccurrenceConstraintViolation
             }
             Rule::Type => ErrorCode::TypeConstraintViolation,
-            Rule::Choice | Rule::Length | Rule::Format => ErrorCode::PropertyConstraintViolation,
+            Rule::Choice | Rule::Length | Rule::Format | Rule::Range => {
+                ErrorCode::PropertyConstraintViolation
+            }
         }
     }
 }
@@ -371,7 +375,7 @@ fn not_a_uri(text: &str) -> Option<(Rule, String)> {
 }
 
 /// Enough of a value to recognise it by.
-fn excerpt(json: &str) -> String {
+pub(crate) fn excerpt(json: &str) -> String {
     const MAX: usize = 60;
     match json.char_indices().nth(MAX) {
         Some((end, _)) => format!("{}…", &json[..end]),

@@ -7,6 +7,7 @@
 //! | [`error`], [`version`] | CALLERROR codes per version, subprotocol names |
 //! | [`v16`] | generated: payload types, enumerations and actions of OCPP 1.6 with the security extension |
 //! | [`schema`], [`check`] | what each message must look like, and the check of a payload against it |
+//! | [`limits`] | what the standard asks of a command beyond its form |
 //! | [`salvage`], [`timestamp`], [`lenient`] | how odd JSON types, times, units, phases and tokens are read |
 //! | [`meter`] | meter values as wide samples |
 //! | [`charging`] | what a stack of charging profiles comes to |
@@ -42,6 +43,7 @@ pub mod check;
 pub mod error;
 pub mod frame;
 pub mod lenient;
+pub mod limits;
 pub mod link;
 pub mod meter;
 mod open_enum;

@@ -1,6 +1,7 @@
 //! The Core profile: boot, authorize, start, meter, status and stop.
 
 use chrono::{DateTime, Days, Utc};
+use ocpp::limits::is_id_tag;
 use ocpp::meter::{Habits, normalise, register};
 use ocpp::v16::{
     AuthorizationStatus, AuthorizeRequest, AuthorizeResponse, BootNotificationRequest,
@@ -325,7 +326,11 @@ fn clocks(
 fn id_tag_info(authorization: &Authorization) -> IdTagInfo {
     IdTagInfo {
         expiry_date: authorization.expires_at.map(Into::into),
-        parent_id_tag: authorization.parent.clone(),
+        // One that is longer than OCPP 1.6 can carry is left out.
+        parent_id_tag: authorization
+            .parent
+            .clone()
+            .filter(|parent| is_id_tag(parent)),
         status: match authorization.verdict {
             Verdict::Accepted => AuthorizationStatus::Accepted,
             Verdict::Blocked | Verdict::NoAccount => AuthorizationStatus::Blocked,

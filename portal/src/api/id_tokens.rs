@@ -1,6 +1,7 @@
 //! `/id-tokens`: who may charge. A token belongs to no site, so only a reader of all sites may see or set one.
 
 use axum::{Json, extract::State, http::StatusCode};
+use ocpp::limits::LONGEST_ID_TAG;
 use serde::Serialize;
 use serde_json::json;
 use store::{
@@ -136,9 +137,9 @@ fn changed(mut fields: Fields, token: String, before: Option<IdToken>) -> Result
     if let Some(kind) = fields.text("type", LONGEST) {
         after.kind = kind;
     }
-    if let Some(parent) = fields.nullable("parent", "a token of 1 to 36 characters", |value| {
+    if let Some(parent) = fields.nullable("parent", "a token of 1 to 20 characters", |value| {
         let parent = value.as_str()?;
-        printable(parent, LONGEST).then(|| parent.to_owned())
+        printable(parent, LONGEST_ID_TAG).then(|| parent.to_owned())
     }) {
         after.parent = parent;
     }

@@ -10,6 +10,7 @@ mod words;
 use chrono::TimeDelta;
 use ocpp::{
     Version,
+    limits::Known,
     schema::{self, Message},
 };
 use serde_json::Value;
@@ -87,7 +88,7 @@ impl CommandForm {
     }
 
     /// What was sent, as an order; `None` if it is not complete: the form says why, or has grown by a row.
-    pub fn read(version: Version, mut form: Form) -> Result<Order, Box<Self>> {
+    pub fn read(version: Version, known: &Known, mut form: Form) -> Result<Order, Box<Self>> {
         let expires_in = form
             .value("_expires_in")
             .parse()
@@ -111,7 +112,7 @@ impl CommandForm {
         };
         complain(
             &mut form,
-            &order.complaints(version),
+            &order.complaints(version, known),
             message(version, &order.action),
         );
         let payload: Value = serde_json::from_str(&order.payload).unwrap_or_default();
@@ -172,7 +173,11 @@ mod tests {
         let fields = fields
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
-        CommandForm::read(Version::V16, Form::filled(fields))
+        let known = Known {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            security_profile: 0,
+        };
+        CommandForm::read(Version::V16, &known, Form::filled(fields))
     }
 
     /// Of an order that is confirmed, should it be dangerous.
@@ -226,10 +231,11 @@ mod tests {
                 ("localAuthorizationList.0.idTag", "A"),
                 ("localAuthorizationList.0.idTagInfo.status", "Accepted"),
                 ("localAuthorizationList.1.idTag", "B"),
+                ("localAuthorizationList.1.idTagInfo.status", "Blocked"),
                 ("localAuthorizationList.2.idTag", ""),
             ]),
             json!({"listVersion": 2, "updateType": "Full", "localAuthorizationList": [
-                {"idTag": "A", "idTagInfo": {"status": "Accepted"}}, {"idTag": "B"}]})
+                {"idTag": "A", "idTagInfo": {"status": "Accepted"}}, {"idTag": "B", "idTagInfo": {"status": "Blocked"}}]})
         );
         // An empty value is a value.
         assert_eq!(
@@ -285,6 +291,11 @@ mod tests {
                 &[("_action", "UnlockConnector"), ("connectorId", "one")],
                 "connectorId",
                 "a whole number",
+            ),
+            (
+                &[("_action", "UnlockConnector"), ("connectorId", "0")],
+                "connectorId",
+                "from 1",
             ),
             (&[("_action", "Explode")], "_action", "Explode"),
             (

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use ocpp::Version;
+use ocpp::{Version, limits::Known};
 use store::{
     Cursor, Scoped, commands, connectors,
     sites::{self, Site},
@@ -189,8 +189,13 @@ async fn create(
 ) -> Result<Response> {
     let targets = targets(&mut form);
     let mut db = viewer.scope.begin(&app.pool).await?;
-    let mut shown = match CommandForm::read(Version::V16, form.clone()) {
-        Ok(order) => match tasks::order(&mut db, &viewer, &targets, order, app.clock.now()).await {
+    // What each of the stations has is looked at once they are known.
+    let known = Known {
+        now: app.clock.now(),
+        security_profile: 0,
+    };
+    let mut shown = match CommandForm::read(Version::V16, &known, form.clone()) {
+        Ok(order) => match tasks::order(&mut db, &viewer, &targets, order, known.now).await {
             Ok(id) => {
                 db.commit().await?;
                 let done = Flash::new("The task was queued.");

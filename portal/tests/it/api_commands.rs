@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use store::{audit, bell::Doorbell, commands};
+use store::{audit, bell::Doorbell, commands, people};
 
 use crate::{
     data,
@@ -161,6 +161,8 @@ fn all_actions() -> Vec<(&'static str, serde_json::Value, &'static str)> {
     let schedule = json!({"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]});
     let profile = json!({"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
         "chargingProfileKind": "Absolute", "chargingSchedule": schedule});
+    let mut first = profile.clone();
+    first["chargingProfilePurpose"] = json!("TxProfile");
     let hash = json!({"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb", "serialNumber": "1"});
     let firmware = json!({"location": "https://host/f", "retrieveDateTime": at, "signingCertificate": "PEM", "signature": "c2ln"});
     vec![
@@ -238,7 +240,7 @@ fn all_actions() -> Vec<(&'static str, serde_json::Value, &'static str)> {
         ),
         (
             "RemoteStartTransaction",
-            json!({"idTag": "A", "chargingProfile": profile}),
+            json!({"idTag": "A", "chargingProfile": first}),
             "/chargingProfile/chargingSchedule/chargingSchedulePeriod/0/limit",
         ),
         (
@@ -306,6 +308,76 @@ async fn each_of_the_26_actions_is_queued_if_it_is_well_formed_and_refused_by_na
         let refused = key.json(Method::POST, COMMANDS, &wrong).await;
         complains(&refused, &format!("/payload{place}"), "expected");
     }
+}
+
+#[tokio::test]
+async fn what_no_station_could_obey_is_refused_wherever_it_is_ordered_unless_raw() {
+    let portal = Portal::start().await;
+    let station = data::charged(&portal, None, "CP-1", 1).await.station_id;
+    let key = portal.key(BOTH, &[]).await;
+    let admin = portal
+        .signed_in("a@example.org", people::Role::Admin, &[])
+        .await;
+    let profile = json!({"security_profile": 1, "password": "0123456789abcdef"});
+    let set = key
+        .json(Method::PUT, "/api/v1/stations/CP-1", &profile)
+        .await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.body);
+    let lower = json!({"key": "SecurityProfile", "value": "0"});
+    for (action, payload, place, value) in [
+        (
+            "UnlockConnector",
+            json!({"connectorId": 0}),
+            "/connectorId",
+            "0: expected",
+        ),
+        (
+            "ReserveNow",
+            json!({"connectorId": 1, "expiryDate": "2026-11-20T11:59:59Z", "idTag": "A", "reservationId": 1}),
+            "/expiryDate",
+            "not before 2026-11-20T12:00:00",
+        ),
+        (
+            "SendLocalList",
+            json!({"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "A"}]}),
+            "/localAuthorizationList/0/idTagInfo",
+            "missing: expected",
+        ),
+        ("ChangeConfiguration", lower, "/value", "never lowered"),
+    ] {
+        let place = format!("/payload{place}");
+        let asked = json!({"action": action, "payload": payload});
+        complains(
+            &key.json(Method::POST, COMMANDS, &asked).await,
+            &place,
+            value,
+        );
+        let mut task = asked.clone();
+        task["stations"] = json!(["CP-1"]);
+        let task = key.json(Method::POST, "/api/v1/tasks", &task).await;
+        complains(&task, &place, value);
+    }
+    let form = admin
+        .post(
+            "/stations/CP-1/commands",
+            "_action=UnlockConnector&connectorId=0",
+        )
+        .await;
+    assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(form.body.contains("from 1 to 65535"), "{}", form.body);
+    let rows = key.get("/api/v1/commands").await.json();
+    assert_eq!(rows["items"], json!([]));
+    assert_eq!(key.get("/api/v1/tasks").await.json()["items"], json!([]));
+
+    let raw = json!({"action": "UnlockConnector", "payload": {"connectorId": 0}});
+    let raw = key
+        .json(Method::POST, &format!("{COMMANDS}?raw=1"), &raw)
+        .await;
+    assert_eq!(raw.status, StatusCode::ACCEPTED, "{}", raw.body);
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let entity = format!("station/{station}");
+    let audited = audit::of(&mut db, &entity, 10).await.unwrap();
+    assert_eq!(audited[0].action, "command.raw");
 }
 
 /// Plays the csms: takes the command that is queued and ends it.

@@ -161,7 +161,7 @@ async fn a_task_that_cannot_be_for_all_its_stations_is_for_none() {
             "0",
         ),
         (
-            json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "00"}, "stations": ["CP-N"]}),
+            json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "0123456789abcdef"}, "stations": ["CP-N"]}),
             "/payload",
             "secret",
         ),
@@ -222,7 +222,7 @@ async fn a_queued_command_is_cancelled_and_any_is_run_again() {
     )
     .await;
 
-    let secret = json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "00aa"}});
+    let secret = json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "00aa".repeat(8)}});
     let secret = queued(&key, &secret).await;
     assert_eq!(secret["payload"]["value"], "***");
     let path = format!("/api/v1/commands/{}", secret["id"].as_str().unwrap());

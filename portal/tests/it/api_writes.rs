@@ -213,6 +213,12 @@ async fn an_id_token_is_made_and_changed() {
         "/expires_at",
         "soon",
     );
+    // OCPP 1.6 carries no longer parentIdTag.
+    let parent = json!({"parent": "x".repeat(21)});
+    complains(&key.json(Method::PUT, path, &parent).await, "/parent", "20");
+    let longest = json!({"parent": "x".repeat(20)});
+    let put = key.json(Method::PUT, path, &longest).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.body);
     let long = format!("/api/v1/id-tokens/{}", "x".repeat(37));
     complains(
         &key.json(Method::PUT, &long, &json!({})).await,

@@ -121,7 +121,7 @@ async fn every_order_is_in_the_audit_log_with_who_and_what_was_before() {
             json!({"kind": "user", "name": "op@example.org"})
         );
     }
-    let secret = json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "00bb"}});
+    let secret = json!({"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": "00bb".repeat(8)}});
     let secret = who.json(Method::POST, path, &secret).await.json();
     let waiting = format!("/api/v1/commands/{}", secret["id"].as_str().unwrap());
     who.json(Method::POST, &format!("{waiting}/cancel"), &json!({}))

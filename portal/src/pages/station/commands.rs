@@ -133,9 +133,10 @@ async fn send(
     let (mut db, head) = Head::open(&app, &mut frame, &identity, "commands").await?;
     viewer.must_control(head.station.site_id)?;
     let version = orders::version(head.station.protocol.as_deref());
-    match CommandForm::read(version, form) {
+    let now = app.clock.now();
+    match CommandForm::read(version, &orders::known(&head.station, now), form) {
         Ok(order) => {
-            orders::queue(&mut db, &viewer, &head.station, &order, app.clock.now()).await?;
+            orders::queue(&mut db, &viewer, &head.station, &order, now).await?;
             db.commit().await?;
             let done = Flash::new(format!("{} was queued.", order.action));
             Ok(done.to(&app, &head.below("commands")))

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use ocpp::limits::LONGEST_ID_TAG;
 use serde_json::json;
 use store::{
     Scoped, audit, authorize_attempts, customers,
@@ -305,7 +306,7 @@ fn filled(token: &IdToken) -> Form {
 
 fn read(form: &mut Form, token: String) -> IdToken {
     let statuses = STATUSES.map(|status| (status, status));
-    let parent = form.line("parent", 0..=LONGEST);
+    let parent = form.line("parent", 0..=LONGEST_ID_TAG);
     IdToken {
         token,
         kind: form.line("kind", 1..=LONGEST),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use axum::{extract::State, http::StatusCode, response::Response};
+use ocpp::limits::LONGEST_ID_TAG;
 use serde_json::json;
 use store::{
     audit,
@@ -223,9 +224,9 @@ fn token<'a>(cell: impl Fn(&str) -> &'a str) -> std::result::Result<IdToken, Str
     let parent = given(&plain("parent"));
     if parent
         .as_ref()
-        .is_some_and(|parent| !printable(parent, LONGEST))
+        .is_some_and(|parent| !printable(parent, LONGEST_ID_TAG))
     {
-        return Err(format!("parent: expected 1 to {LONGEST} characters"));
+        return Err(format!("parent: expected 1 to {LONGEST_ID_TAG} characters"));
     }
     let expires_at =
         match cell("expires_at") {
