@@ -172,6 +172,20 @@ async fn what_an_unknown_token_does_is_stored_and_told() {
 }
 
 #[tokio::test]
+async fn a_parent_that_ocpp_1_6_cannot_carry_is_left_out_of_the_answer() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for (length, told) in [(20, true), (21, false)] {
+        let parent = "P".repeat(length);
+        server.put_token("CHILD", "accepted", Some(&parent)).await;
+        let answer = station.call("Authorize", json!({ "idTag": "CHILD" })).await;
+        let info = &answer["idTagInfo"];
+        assert_eq!(info["status"], "Accepted");
+        assert_eq!(info["parentIdTag"].as_str(), told.then_some(&*parent));
+    }
+}
+
+#[tokio::test]
 async fn a_stop_of_nothing_is_an_orphan_and_another_stations_transaction_is_nothing() {
     let server = Server::start().await;
     server.add_station("CP2", None).await;

@@ -414,6 +414,27 @@ async fn subscribe(server: &Server, tokens: &[&str]) {
 }
 
 #[tokio::test]
+async fn a_list_leaves_out_a_parent_that_ocpp_1_6_cannot_carry_and_is_then_as_it_should_be() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let parent = "P".repeat(21);
+    server.put_token("CHILD", "accepted", Some(&parent)).await;
+    subscribe(&server, &["CHILD"]).await;
+    let child = json!({"idTag": "CHILD", "idTagInfo": {"status": "Accepted"}});
+    let full = answer_next(&mut station, "SendLocalList", json!({"status": "Accepted"})).await;
+    assert_eq!(full["localAuthorizationList"], json!([child]));
+    eventually("version 1", async || {
+        (list(&server).await.version == 1).then_some(())
+    })
+    .await;
+    // What is sent next is the next change alone.
+    subscribe(&server, &["CHILD", "TAG1"]).await;
+    let more = answer_next(&mut station, "SendLocalList", json!({"status": "Accepted"})).await;
+    let new = json!({"idTag": "TAG1", "idTagInfo": {"status": "Accepted"}});
+    assert_eq!(more["localAuthorizationList"], json!([new]));
+}
+
+#[tokio::test]
 async fn tc_043_a_list_is_sent_in_full_and_then_only_what_changed() {
     let server = Server::start().await;
     let mut station = server.station().await;

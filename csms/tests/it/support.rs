@@ -123,11 +123,15 @@ impl Server {
     }
 
     pub async fn add_token(&self, token: &str, status: &str) {
+        self.put_token(token, status, None).await;
+    }
+
+    pub async fn put_token(&self, token: &str, status: &str, parent: Option<&str>) {
         let token = IdToken {
             token: token.to_owned(),
             kind: "RFID".to_owned(),
             status: status.to_owned(),
-            parent: None,
+            parent: parent.map(str::to_owned),
             expires_at: None,
             max_active: None,
             owner: String::new(),
