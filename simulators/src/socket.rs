@@ -155,6 +155,12 @@ impl Target {
         })
     }
 
+    /// How it speaks TLS; none if it was told of nobody to believe.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     /// Host and port.
     #[must_use]
     pub fn authority(&self) -> &str {

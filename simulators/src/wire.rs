@@ -46,6 +46,7 @@ pub struct TlsFiles {
 #[derive(Clone)]
 pub struct Tls {
     connector: TlsConnector,
+    config: Arc<ClientConfig>,
     roots: Arc<RootCertStore>,
 }
 
@@ -106,10 +107,18 @@ impl Tls {
                     .context("--cert and --key")?
             }
         };
+        let config = Arc::new(config);
         Ok(Tls {
-            connector: TlsConnector::from(Arc::new(config)),
+            connector: TlsConnector::from(config.clone()),
+            config,
             roots,
         })
+    }
+
+    /// Whom it believes and what it shows, for another client than its socket.
+    #[must_use]
+    pub fn config(&self) -> ClientConfig {
+        (*self.config).clone()
     }
 
     /// TLS with the server of this name on an open socket.

@@ -3,7 +3,7 @@
 
 use std::{sync::Once, time::Duration};
 
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
 
 /// What a server is allowed to cost us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +59,25 @@ fn plain(error: &reqwest::Error) -> String {
 /// # Errors
 /// When the system has no certificates that can be read.
 pub fn client(patience: Patience) -> Result<Client, Error> {
+    build(patience, |builder| builder)
+}
+
+/// The same, with a way of its own to speak TLS: whom it trusts, and which certificate it shows.
+///
+/// # Errors
+/// When no client can be made of it.
+pub fn client_with(patience: Patience, tls: rustls::ClientConfig) -> Result<Client, Error> {
+    build(patience, |builder| builder.tls_backend_preconfigured(tls))
+}
+
+fn build(
+    patience: Patience,
+    tls: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, Error> {
     static PROVIDER: Once = Once::new();
     // An error means that somebody has installed one already, which is as good.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    Client::builder()
+    tls(Client::builder())
         .connect_timeout(patience.connect)
         .timeout(patience.whole)
         .redirect(Policy::none())

@@ -1,13 +1,20 @@
-//! A simulated station is taken from security profile 1 to 3 by the server's orders alone, on one port.
+//! A simulated station by TLS: its files come and go by it, and it is taken from security profile 1 to 3 by the server's
+//! orders alone, on one port.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use simulators::wire::TlsFiles;
-use simulators::{Options, Station};
+use simulators::{Options, Speed, Station};
+use store::files::{self, Purpose, Whole};
+use store::station_jobs::{self, Kind, NewJob};
 use store::stations::StationChange;
+use store::{Room, Scope};
+use uuid::Uuid;
 
 use crate::commands::{ends_as, queue};
 use crate::pki::{OPERATOR, Pki};
-use crate::support::{Server, eventually};
+use crate::support::{Server, eventually, noon};
 
 async fn accepts(server: &Server, action: &str, payload: Value) {
     let id = queue(server, action, payload).await;
@@ -30,6 +37,98 @@ async fn uses(server: &Server, profile: i16) {
         (station.security_profile == profile && station.access.profile.is_none()).then_some(())
     })
     .await;
+}
+
+/// A job of `CP1` whose command waits until a station asks; the token of its file.
+async fn job(server: &Server, kind: Kind, action: &str, file_id: Option<Uuid>, token: &str) {
+    let place = format!("https://localhost:{}/files/{token}", server.address.port());
+    let (payload, purpose) = match kind {
+        Kind::Log => (json!({ "location": place }), Purpose::Upload),
+        Kind::Firmware => (
+            json!({ "location": place, "retrieveDate": "2026-01-01T12:00:00Z" }),
+            Purpose::Download,
+        ),
+    };
+    let command_id = queue(server, action, payload).await;
+    let mut db = server.db.pool.begin().await.unwrap();
+    let found = store::lookup::stations(&mut db, &["CP1".to_owned()]).await;
+    let station = found.unwrap().pop().flatten().unwrap();
+    let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
+    let new = NewJob {
+        station_id: station.id,
+        site_id: station.site_id,
+        kind,
+        action,
+        request_id,
+        command_id,
+        location: None,
+        log_type: None,
+        file_id,
+        actor_kind: "cli",
+        actor_id: None,
+    };
+    let job = station_jobs::add(&mut db, &new, noon()).await.unwrap();
+    files::add_token(&mut db, token, purpose, job, noon() + TimeDelta::hours(1))
+        .await
+        .unwrap();
+    db.commit().await.unwrap();
+}
+
+/// The state that the last job of this kind ends in.
+async fn end_of(server: &Server, kind: Kind) -> String {
+    let pool = server.db.pool(Room::Portal);
+    eventually("the end of the job", async || {
+        let mut db = Scope::All.begin(&pool).await.unwrap();
+        let jobs = station_jobs::list(&mut db, kind, Some("CP1"), None, 1).await;
+        let job = jobs.unwrap().pop()?;
+        job.ended_at.map(|_| job.state)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_simulated_station_believes_the_same_authority_for_its_files() {
+    let pki = Pki::new();
+    let server = Server::with(pki.options()).await;
+    let image = b"evsim-firmware/2.1.0\n";
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let file = files::begin_image(&mut db, "fw.bin", "2.1.0", noon())
+        .await
+        .unwrap();
+    files::add_chunk(&mut db, file, 0, image).await.unwrap();
+    let whole = Whole {
+        size: i64::try_from(image.len()).unwrap(),
+        sha256: Sha256::digest(image).into(),
+    };
+    files::complete(&mut db, file, &whole, noon())
+        .await
+        .unwrap();
+    drop(db);
+    let (upload, download) = (files::new_token(), files::new_token());
+    job(&server, Kind::Log, "GetDiagnostics", None, &upload).await;
+    job(
+        &server,
+        Kind::Firmware,
+        "UpdateFirmware",
+        Some(file),
+        &download,
+    )
+    .await;
+    let mut station = Station::spawn(Options {
+        speed: Speed::Times(60.0),
+        tls: Some(TlsFiles {
+            ca: pki.path("ca.pem"),
+            own: None,
+        }),
+        ..Options::new(
+            &format!("wss://localhost:{}/ocpp", server.address.port()),
+            "CP1",
+        )
+    })
+    .unwrap();
+    station.booted().await.unwrap();
+    assert_eq!(end_of(&server, Kind::Log).await, "Uploaded");
+    assert_eq!(end_of(&server, Kind::Firmware).await, "Installed");
 }
 
 #[tokio::test]

@@ -324,7 +324,7 @@ impl Driver {
             Output::Offer(connector, offer) => self.meters[connector as usize - 1].offer(offer),
             Output::Work(number, work) => {
                 let at = self.core.utc(now);
-                self.host.begin(number, work, at);
+                self.host.begin(number, work, at, self.target.tls());
             }
             Output::CallOff(number) => self.host.call_off(number),
             Output::Password(password) => {

@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::keys::{self, KeyStore};
+use crate::wire::Tls;
 
 /// Lines that a log keeps.
 const LOG_LINES: usize = 4_000;
@@ -133,13 +134,20 @@ impl Host {
         while self.finished.try_recv().is_ok() {}
     }
 
-    /// Begins a piece of work.
-    pub(super) fn begin(&mut self, number: u32, work: Work, now: Utc) {
+    /// Begins a piece of work. Files go by the TLS of the station's socket: whom it believes there, it believes here.
+    pub(super) fn begin(&mut self, number: u32, work: Work, now: Utc, tls: Option<&Tls>) {
+        let client = || match tls {
+            Some(tls) => http::client_with(PATIENCE, tls.config()),
+            None => http::client(PATIENCE),
+        };
         match work {
             Work::Download { location } => {
-                let fetched = self.fetched.clone();
+                let (client, fetched) = (client(), self.fetched.clone());
                 self.spawn(number, async move {
-                    download(&location, &fetched).await.map(|()| Outcome::Yes)
+                    let client = client.map_err(|problem| problem.to_string())?;
+                    download(&client, &location, &fetched)
+                        .await
+                        .map(|()| Outcome::Yes)
                 });
             }
             Work::Upload {
@@ -149,9 +157,14 @@ impl Host {
                 from,
                 to,
             } => {
-                let text = self.excerpt(log, from, to);
+                let (client, mut text) = (client(), self.excerpt(log, from, to));
+                if text.is_empty() {
+                    // A server takes no empty file.
+                    text.push_str("nothing was logged in this time\n");
+                }
                 self.spawn(number, async move {
-                    upload(&location, &file_name, text)
+                    let client = client.map_err(|problem| problem.to_string())?;
+                    upload(&client, &location, &file_name, text)
                         .await
                         .map(|()| Outcome::Yes)
                 });
@@ -235,7 +248,11 @@ fn lock(fetched: &Mutex<Fetched>) -> MutexGuard<'_, Fetched> {
 }
 
 /// Fetches a file; what is there of it already is asked for no more.
-async fn download(location: &str, fetched: &Mutex<Fetched>) -> Result<(), String> {
+async fn download(
+    client: &reqwest::Client,
+    location: &str,
+    fetched: &Mutex<Fetched>,
+) -> Result<(), String> {
     {
         let mut fetched = lock(fetched);
         if fetched.location != location {
@@ -245,10 +262,9 @@ async fn download(location: &str, fetched: &Mutex<Fetched>) -> Result<(), String
             };
         }
     }
-    let client = http::client(PATIENCE).map_err(|problem| problem.to_string())?;
     let mut problem = String::new();
     for _ in 0..=RESUMES {
-        match part(&client, location, fetched).await {
+        match part(client, location, fetched).await {
             Ok(()) => return Ok(()),
             Err(Broken::ForGood(why)) => return Err(why),
             Err(Broken::Midway(why)) => problem = why,
@@ -300,8 +316,12 @@ async fn part(
 }
 
 /// Sends a log. A location that ends in a slash is a folder.
-async fn upload(location: &str, file_name: &str, text: String) -> Result<(), String> {
-    let client = http::client(PATIENCE).map_err(|problem| problem.to_string())?;
+async fn upload(
+    client: &reqwest::Client,
+    location: &str,
+    file_name: &str,
+    text: String,
+) -> Result<(), String> {
     let url = if location.ends_with('/') {
         format!("{location}{file_name}")
     } else {
@@ -375,7 +395,7 @@ mod tests {
     }
 
     async fn work(host: &mut Host, work: Work) -> Finished {
-        host.begin(1, work, Utc(0));
+        host.begin(1, work, Utc(0), None);
         tokio::time::timeout(Duration::from_secs(20), host.finished())
             .await
             .expect("an end")
