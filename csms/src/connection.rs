@@ -444,13 +444,13 @@ impl Connection {
                 self.command.look(&self.csms, &self.seated);
             }
             Control::StationChanged => {
-                if let Ok(Some(station)) = self
-                    .csms
-                    .lookups
-                    .station(&self.seated.station.identity)
-                    .await
-                {
-                    self.seated = Arc::new(self.seated.with(station));
+                let identity = &self.seated.station.identity;
+                match self.csms.lookups.station(identity).await {
+                    Ok(Some(station)) if station.id == self.seated.station.id => {
+                        self.seated = Arc::new(self.seated.with(station));
+                    }
+                    Ok(_) => return Err(End::Told(Close::Forgotten)),
+                    Err(_) => {}
                 }
             }
             Control::CommandWaits => {}
@@ -535,6 +535,9 @@ impl Connection {
                     "the serial number is not the certificate's",
                 )
                 .await
+            }
+            End::Told(Close::Forgotten) => {
+                close(socket, CloseCode::Policy, "not registered any more").await
             }
             End::Told(Close::TryLater) => {
                 close(socket, CloseCode::Again, "nothing can be stored now").await

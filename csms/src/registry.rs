@@ -30,6 +30,8 @@ pub(crate) enum Close {
     TryLater,
     /// It says that it is another one than its certificate does.
     OtherStation,
+    /// It is registered no more.
+    Forgotten,
 }
 
 /// Takeovers within this time, microseconds, count as one quarrel.

@@ -24,6 +24,8 @@ grant insert, update, delete on
     to forecourt_portal;
 grant insert on audit_log, commands, tasks, events, jobs, stations to forecourt_portal;
 grant update on stations, commands, tasks to forecourt_portal;
+-- Those that nobody accepted may be forgotten (store::stations::forget).
+grant delete on stations to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
 grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;

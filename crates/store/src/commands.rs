@@ -20,7 +20,7 @@ mod starts;
 mod verdict;
 
 pub use effects::{Awaiting, awaiting, note_effect};
-pub use read::{Command, Filter, get, list};
+pub use read::{Command, Filter, STATUSES, get, is_ordered, list};
 pub use sequel::{Sequel, words};
 pub use starts::{may_start, refused_start};
 pub use verdict::{is_agreed, verdict};

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{Result, Scoped};
-
-/// A station counts as online this long after its last message, even if its socket is gone (spec portal 1.4, 12).
-pub const ONLINE_FOR: TimeDelta = TimeDelta::minutes(20);
 
 /// A connector and its last word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +49,9 @@ pub struct Station {
     pub firmware: Option<String>,
     /// The subprotocol last spoken.
     pub protocol: Option<String>,
-    /// Whether a socket of it is open.
+    /// Whether a socket of it is open. Nothing else makes a station online, on any page: what it said a minute ago is
+    /// no promise that it can be asked now.
     pub connected: bool,
-    /// Connected, or heard less than [`ONLINE_FOR`] ago.
-    pub online: bool,
     /// When it last said anything.
     pub last_seen_at: Option<DateTime<Utc>>,
     /// By number; 0, the station itself, first if it ever spoke of itself.
@@ -77,7 +73,7 @@ pub struct Filter {
     pub text: Option<String>,
 }
 
-/// The word by which [`Filter::state`] and [`crate::overview`] call a connector whose station is not online.
+/// The word by which [`Filter::state`] and [`crate::overview`] call a connector whose station is not connected.
 pub const OFFLINE: &str = "Offline";
 
 /// The stations of the filter whose identity comes after `after`, by identity, at most `limit`.
@@ -86,12 +82,11 @@ pub async fn list(
     filter: &Filter,
     after: Option<&str>,
     limit: i64,
-    now: DateTime<Utc>,
 ) -> Result<Vec<Station>> {
     let rows = sqlx::query!(
         r#"select s.id, s.identity, s.site_id, p.name as "site?", p.time_zone as "time_zone?", s.registration, s.vendor, s.model,
                   s.firmware, n.protocol as "protocol?", coalesce(n.connected, false) as "connected!",
-                  coalesce(n.connected or n.last_seen_at > $6, false) as "online!", n.last_seen_at as "last_seen_at?"
+                  n.last_seen_at as "last_seen_at?"
            from stations s
            left join sites p on p.id = s.site_id
            left join station_presence n on n.station_id = s.id
@@ -99,8 +94,8 @@ pub async fn list(
              and ($2::text is null
                   or position(lower($2) in lower(concat_ws(' ', s.identity, s.vendor, s.model))) > 0)
              and ($3::text is null
-                  or ($3 = $7) = not coalesce(n.connected or n.last_seen_at > $6, false)
-                     and ($3 = $7 or exists (select from connectors c where c.station_id = s.id and c.status = $3)))
+                  or ($3 = $6) = not coalesce(n.connected, false)
+                     and ($3 = $6 or exists (select from connectors c where c.station_id = s.id and c.status = $3)))
              and ($4::text is null or lower(s.identity) > lower($4))
            order by lower(s.identity) limit $5"#,
         filter.site_id,
@@ -108,7 +103,6 @@ pub async fn list(
         filter.state,
         after,
         limit,
-        now - ONLINE_FOR,
         OFFLINE
     )
     .fetch_all(&mut **db)
@@ -132,7 +126,6 @@ pub async fn list(
                 firmware: row.firmware,
                 protocol: row.protocol,
                 connected: row.connected,
-                online: row.online,
                 last_seen_at: row.last_seen_at,
                 connectors: connectors.remove(&row.id).unwrap_or_default(),
                 power_w,
@@ -143,7 +136,7 @@ pub async fn list(
 }
 
 /// How many stations the filter has, whatever page is shown.
-pub async fn count(db: &mut Scoped<'_>, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
+pub async fn count(db: &mut Scoped<'_>, filter: &Filter) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"select count(*) as "count!"
            from stations s left join station_presence n on n.station_id = s.id
@@ -151,12 +144,11 @@ pub async fn count(db: &mut Scoped<'_>, filter: &Filter, now: DateTime<Utc>) -> 
              and ($2::text is null
                   or position(lower($2) in lower(concat_ws(' ', s.identity, s.vendor, s.model))) > 0)
              and ($3::text is null
-                  or ($3 = $5) = not coalesce(n.connected or n.last_seen_at > $4, false)
-                     and ($3 = $5 or exists (select from connectors c where c.station_id = s.id and c.status = $3)))"#,
+                  or ($3 = $4) = not coalesce(n.connected, false)
+                     and ($3 = $4 or exists (select from connectors c where c.station_id = s.id and c.status = $3)))"#,
         filter.site_id,
         filter.text,
         filter.state,
-        now - ONLINE_FOR,
         OFFLINE
     )
     .fetch_one(&mut **db)

@@ -109,7 +109,9 @@ pub struct Upload {
     pub job: Uuid,
 }
 
-/// Begins an upload; `None` for a token that opens nothing (any more).
+/// Begins an upload; `None` for a token that opens nothing (any more). Nor does that of a job that has failed: what came
+/// then would belong to a job that says that there is nothing. (Who was only closed for want of an answer, or whose place
+/// another took, may still send.)
 pub async fn begin_upload(
     db: &mut PgConnection,
     token: &str,
@@ -120,6 +122,7 @@ pub async fn begin_upload(
         "update file_tokens t set uses = uses + 1 from station_jobs j
          where t.sha256 = $1 and t.purpose = 'upload' and t.expires_at > $2 and t.used_at is null and t.uses < $3
            and j.id = t.job_id
+           and (j.ended_at is null or j.succeeded or j.state in ('timeout', 'unknown', 'Replaced'))
          returning j.id as job, j.station_id, j.action, j.request_id",
         &secrets::sha256(token.as_bytes())[..],
         now,

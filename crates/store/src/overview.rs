@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::connectors::{OFFLINE, ONLINE_FOR};
+use crate::connectors::OFFLINE;
 use crate::{Result, Scoped};
 
 /// Without a socket for this long, a station needs attention.
@@ -22,9 +22,9 @@ const POWER_FOR: TimeDelta = TimeDelta::minutes(15);
 /// The figures above the lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// Connectors by their last word, most first; those of stations that are not online are `Offline`.
+    /// Connectors by their last word, most first; those of stations that are not connected are `Offline`.
     pub connectors: Vec<(String, i64)>,
-    /// Stations connected, or heard within twenty minutes.
+    /// Stations with an open socket.
     pub online: i64,
     /// Stations.
     pub stations: i64,
@@ -42,24 +42,21 @@ pub struct Figures {
 
 /// Reads the figures of the scope.
 pub async fn figures(db: &mut Scoped<'_>, now: DateTime<Utc>) -> Result<Figures> {
-    let heard_since = now - ONLINE_FOR;
     let connectors = sqlx::query!(
-        r#"select case when n.connected or n.last_seen_at > $1 then c.status else $2 end as "state!", count(*) as "count!"
+        r#"select case when n.connected then c.status else $1 end as "state!", count(*) as "count!"
            from connectors c
            join stations s on s.id = c.station_id
            left join station_presence n on n.station_id = c.station_id
            where c.evse > 0
            group by 1 order by 2 desc, 1"#,
-        heard_since,
         OFFLINE
     )
     .fetch_all(&mut **db)
     .await?;
     let stations = sqlx::query!(
         r#"select count(*) as "stations!",
-                  count(*) filter (where n.connected or n.last_seen_at > $1) as "online!"
-           from stations s left join station_presence n on n.station_id = s.id"#,
-        heard_since
+                  count(*) filter (where n.connected) as "online!"
+           from stations s left join station_presence n on n.station_id = s.id"#
     )
     .fetch_one(&mut **db)
     .await?;
@@ -163,14 +160,13 @@ pub async fn attention(
 ) -> Result<Vec<Attention>> {
     let rows = sqlx::query!(
         r#"with live as (
-             select s.id, n.connected, coalesce(n.disconnected_at, n.last_seen_at) as lost_at, n.last_seen_at,
-                    coalesce(n.connected or n.last_seen_at > $2, false) as online
+             select s.id, n.connected, coalesce(n.disconnected_at, n.last_seen_at) as lost_at
              from stations s left join station_presence n on n.station_id = s.id
              where s.registration = 'accepted'),
            stood as (
              select c.station_id, c.evse, c.status, c.error_code, c.vendor_error_code, c.info,
                     coalesce(h.since, c.received_at) as since
-             from connectors c join live on live.id = c.station_id and live.online
+             from connectors c join live on live.id = c.station_id and live.connected
              left join lateral (
                select received_at as since from connector_history h
                where h.station_id = c.station_id and h.evse = c.evse and h.connector = c.connector
@@ -182,29 +178,28 @@ pub async fn attention(
              from stood where status = 'Faulted'
              union all
              select 2, 'offline', id, null, null, lost_at, ''
-             from live where connected is not true and coalesce(lost_at < $3, true)
+             from live where connected is not true and coalesce(lost_at < $2, true)
              union all
              select 3, 'no_meter_values', c.station_id, c.evse, c.id, coalesce(c.sampled_at, c.started_at), ''
              from sessions_as_read c join live on live.id = c.station_id
              where c.state = 'active' and c.id in (select id from transactions where stopped_at is null)
-               and coalesce(c.sampled_at, c.started_at) < $4
+               and coalesce(c.sampled_at, c.started_at) < $3
              union all
              select 4, 'stuck_preparing', station_id, evse, null, since, ''
-             from stood where status = 'Preparing' and since < $5
+             from stood where status = 'Preparing' and since < $4
              union all
              select 5, 'stuck_finishing', station_id, evse, null, since, ''
-             from stood where status = 'Finishing' and since < $6
+             from stood where status = 'Finishing' and since < $5
              union all
              select 6, 'command_failed', station_id, null, id, coalesce(answered_at, sent_at, created_at),
                     concat_ws(' · ', action, status, error_code)
              from commands
-             where status in ('error', 'timeout', 'expired', 'unknown') and created_at > $7)
+             where status in ('error', 'timeout', 'expired', 'unknown') and created_at > $6)
            select f.trouble as "trouble!", s.identity, p.name as "site?", p.time_zone as "time_zone?", f.connector,
                   f.subject, f.since, f.detail as "detail!"
            from found f join stations s on s.id = f.station_id left join sites p on p.id = s.site_id
            order by f.rank, f.since desc nulls last, s.identity limit $1"#,
         limit,
-        now - ONLINE_FOR,
         now - OFFLINE_AFTER,
         now - SILENT_AFTER,
         now - STUCK_PREPARING,

@@ -206,6 +206,49 @@ pub async fn add(
     Ok(id)
 }
 
+/// What keeps a station from being forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// It does not wait to be accepted, or it was accepted once.
+    Admitted,
+    /// It has charged.
+    Transactions,
+    /// A tariff is assigned to it.
+    Tariff,
+}
+
+/// Takes away a station that waits and was never accepted, with all that it said, and tells the csms; what keeps it
+/// otherwise. One that is not there is gone already.
+pub async fn forget(db: &mut PgConnection, id: Uuid) -> Result<Option<Bound>> {
+    let found = sqlx::query!(
+        r#"with held as (
+             select s.id, s.registration <> 'pending' or s.first_accepted_at is not null as admitted,
+                    exists (select from transactions t where t.station_id = s.id)
+                      or exists (select from charging_sessions c where c.station_id = s.id)
+                      or exists (select from odd_stops o where o.station_id = s.id) as charged,
+                    exists (select from tariff_assignments a where a.station_id = s.id) as priced
+             from stations s where s.id = $1 for update),
+           gone as (
+             delete from stations s using held h
+             where s.id = h.id and not h.admitted and not h.charged and not h.priced returning s.id),
+           told as (select pg_notify('forecourt_stations', id::text) from gone)
+           select h.admitted as "admitted!", h.charged as "charged!", h.priced as "priced!",
+                  (select count(*) from told) as "told!"
+           from held h"#,
+        id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found.and_then(
+        |found| match (found.admitted, found.charged, found.priced) {
+            (true, ..) => Some(Bound::Admitted),
+            (_, true, _) => Some(Bound::Transactions),
+            (.., true) => Some(Bound::Tariff),
+            _ => None,
+        },
+    ))
+}
+
 /// How many stations are registered.
 pub async fn count(db: &mut PgConnection) -> Result<i64> {
     Ok(

@@ -17,6 +17,8 @@ use crate::Csms;
 enum Broken {
     TooLarge,
     TooSlow,
+    /// No byte of it.
+    Empty,
     /// The sender is gone or speaks no HTTP.
     Sender,
     Database(store::Error),
@@ -39,6 +41,9 @@ pub(super) async fn receive(csms: &Arc<Csms>, request: Request<Incoming>, token:
     if stated.is_some_and(|length| length > csms.options.largest_upload) {
         return too_large();
     }
+    if stated == Some(0) {
+        return empty();
+    }
     let begun = async {
         let mut db = csms.pool.acquire().await?;
         files::begin_upload(&mut db, token, csms.clock.now()).await
@@ -57,6 +62,7 @@ pub(super) async fn receive(csms: &Arc<Csms>, request: Request<Incoming>, token:
     let answer = match taken {
         Ok(whole) => finish(csms, token, upload, &whole).await,
         Err(Broken::TooLarge) => too_large(),
+        Err(Broken::Empty) => empty(),
         Err(Broken::TooSlow) => said(StatusCode::REQUEST_TIMEOUT, "That took too long.\n"),
         Err(Broken::Sender) => said(StatusCode::BAD_REQUEST, "The file ended early.\n"),
         Err(Broken::Database(error)) => broken(&error),
@@ -98,6 +104,9 @@ async fn take(csms: &Csms, mut body: Incoming, upload: Upload) -> Result<Whole, 
         }
         piece.extend_from_slice(data);
     }
+    if size == 0 {
+        return Err(Broken::Empty);
+    }
     if !piece.is_empty() {
         add(csms, upload, n, &piece).await?;
     }
@@ -125,6 +134,11 @@ async fn finish(csms: &Csms, token: &str, upload: Upload, whole: &Whole) -> Answ
         Ok(false) => said(StatusCode::NOT_FOUND, "There is no such file.\n"),
         Err(error) => broken(&error),
     }
+}
+
+/// Nothing is no log: the token waits for one.
+fn empty() -> Answer {
+    said(StatusCode::BAD_REQUEST, "The file is empty.\n")
 }
 
 fn too_large() -> Answer {

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use serde_json::json;
-use store::stations::{Registration, StationChange};
+use store::stations::{NewStation, Registration, StationChange};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 
-use crate::support::{Server, eventually};
+use crate::support::{Server, eventually, noon};
 
 pub fn with_password(mut request: Request<()>, user: &str, password: &[u8]) -> Request<()> {
     let pair = [user.as_bytes(), b":", password].concat();
@@ -142,4 +142,29 @@ async fn frames_that_are_none_are_answered_by_the_rules_and_logged() {
     assert_eq!(station.receive().await[2], "FormationViolation");
     station.send("\u{feff}[2,\"d\",\"Heartbeat\",null]\0").await;
     assert_eq!(station.receive().await[0], 3);
+}
+
+#[tokio::test]
+async fn a_station_that_is_forgotten_loses_its_socket() {
+    let server = Server::start().await;
+    let mut db = server.db.pool.acquire().await.unwrap();
+    let new = NewStation {
+        identity: "WAITS",
+        site_id: None,
+        registration: Registration::Pending,
+        security_profile: 0,
+        password_hash: None,
+    };
+    let id = store::stations::add(&mut db, &new, noon()).await.unwrap();
+    let mut station = server
+        .connect(server.request("WAITS", "ocpp1.6"))
+        .await
+        .unwrap();
+    let boot = json!({ "chargePointVendor": "Acme", "chargePointModel": "One" });
+    let answer = station.call("BootNotification", boot).await;
+    assert_eq!(answer["status"], "Pending");
+    assert_eq!(store::stations::forget(&mut db, id).await.unwrap(), None);
+    assert_eq!(station.close_code().await, Some(1008));
+    let again = server.request("WAITS", "ocpp1.6");
+    assert_eq!(server.connect(again).await.err(), Some(404));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use csms::Options;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::files::{self, CHUNK, File, Purpose, Whole};
 use store::station_jobs::{self, Kind, NewJob};
@@ -224,6 +225,55 @@ async fn an_upload_that_is_not_as_it_should_be_leaves_nothing() {
         201
     );
     assert_eq!(log_of(&server, job).await.unwrap().1, b"whole");
+}
+
+#[tokio::test]
+async fn an_empty_log_is_refused_and_its_token_waits_for_one() {
+    let server = Server::start().await;
+    let (job, token) = log_job(&server).await;
+    let path = format!("/files/{token}");
+    let chunked =
+        format!("PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    for request in [put(&path, b""), chunked.into_bytes(), get("PUT", &path, "")] {
+        let answer = http(server.address, &request).await;
+        assert_eq!(answer.status, 400, "{}", answer.head);
+        assert_eq!(answer.body, b"The file is empty.\n");
+    }
+    assert!(log_of(&server, job).await.is_none());
+    let full = http(server.address, &put(&path, b"a line")).await;
+    assert_eq!(full.status, 201, "{}", full.head);
+    assert_eq!(log_of(&server, job).await.unwrap().1, b"a line");
+}
+
+#[tokio::test]
+async fn a_log_that_comes_after_its_station_gave_up_is_refused() {
+    let server = Server::start().await;
+    let (job, token) = log_job(&server).await;
+    let path = format!("/files/{token}");
+    let mut station = server.station().await;
+    let call = station.receive().await;
+    let answer = json!([3, call[1], { "fileName": "a.log" }]);
+    station.send(&answer.to_string()).await;
+    let pool = server.db.pool(Room::Portal);
+    let state = async || {
+        let mut db = Scope::All.begin(&pool).await.unwrap();
+        station_jobs::get(&mut db, job)
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+    };
+    eventually("the answer", async || {
+        (state().await == "Accepted").then_some(())
+    })
+    .await;
+    for (status, taken) in [("UploadFailed", 404), ("Uploading", 201)] {
+        let about = json!({ "status": status });
+        station.call("DiagnosticsStatusNotification", about).await;
+        assert_eq!(state().await, status);
+        let answer = http(server.address, &put(&path, b"late")).await;
+        assert_eq!(answer.status, taken, "{status}: {}", answer.head);
+    }
 }
 
 #[tokio::test]

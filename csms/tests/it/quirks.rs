@@ -71,9 +71,7 @@ async fn connector(server: &Server, number: i32) -> Option<String> {
     let pool = server.db.pool(Room::Portal);
     let mut db = Scope::All.begin(&pool).await.unwrap();
     let filter = connectors::Filter::default();
-    let listed = connectors::list(&mut db, &filter, None, 100, noon())
-        .await
-        .unwrap();
+    let listed = connectors::list(&mut db, &filter, None, 100).await.unwrap();
     let connectors = listed.into_iter().flat_map(|station| station.connectors);
     connectors
         .filter(|known| known.evse == number)

@@ -8,11 +8,12 @@ use axum::{
     http::StatusCode,
 };
 use chrono::TimeDelta;
+use ocpp::{schema, version::Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{
     Scoped,
-    commands::{self, Filter},
+    commands::{self, Filter, STATUSES},
     stations_read,
 };
 use uuid::Uuid;
@@ -184,25 +185,46 @@ pub(crate) async fn list(
     viewer: Viewer,
     mut params: Params,
 ) -> Result<Json<List<Command>>> {
-    let (station, action, status) = (
-        params.text("station"),
-        params.text("action"),
-        params.text("status"),
+    let (station, action) = (params.text("station"), params.text("action"));
+    let status = params.read(
+        "status",
+        &format!("one of {}", STATUSES.join(", ")),
+        |text| STATUSES.into_iter().find(|status| *status == text),
     );
     let task = params.read("task", "a UUID", |text| text.parse().ok());
     let after = params.after(|text| text.parse().ok());
     let limit = params.limit();
-    params.finish()?;
     let mut db = viewer.scope.begin(&app.pool).await?;
+    if let Some(action) = action.as_deref()
+        && !is_action(action)
+        && !commands::is_ordered(&mut db, action).await?
+    {
+        let detail =
+            format!("{action:?}: expected an action of OCPP, or one that was sent unchecked");
+        params.complain("action", detail);
+    }
+    params.finish()?;
+    if let Some(identity) = station.as_deref() {
+        stations_read::get(&mut db, identity)
+            .await?
+            .ok_or_else(|| no_station(identity))?;
+    }
     let filter = Filter {
         task,
         station: station.as_deref(),
         action: action.as_deref(),
-        status: status.as_deref(),
+        status,
         ..Filter::default()
     };
     let rows = commands::list(&mut db, &filter, after, limit + 1).await?;
     Ok(shape::list(rows, limit, shape::cursor, Command::from))
+}
+
+/// Whether a version of OCPP has this request to a station.
+fn is_action(action: &str) -> bool {
+    Version::ALL
+        .into_iter()
+        .any(|version| schema::commands(version).any(|message| message.action == action))
 }
 
 /// One command.

@@ -6,7 +6,7 @@ use store::stations_read;
 use uuid::Uuid;
 
 use super::{
-    input::{Fields, Segment},
+    input::{FieldsIfAny, Segment},
     shape::Stamp,
     stations::no_station,
 };
@@ -28,7 +28,7 @@ pub(crate) async fn rotate(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-    mut fields: Fields,
+    FieldsIfAny(mut fields): FieldsIfAny,
 ) -> Result<(StatusCode, Json<Rotated>)> {
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = stations_read::get(&mut db, &identity)

@@ -130,8 +130,32 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let body = body(request, state).await?;
-        let given = match serde_json::from_slice(&body) {
+        Fields::of(&body(request, state).await?)
+    }
+}
+
+/// The same of a request that needs no body: none at all is an empty object.
+#[derive(Debug)]
+pub(crate) struct FieldsIfAny(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for FieldsIfAny {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let is_json = is_json(request.headers());
+        let body = all(request, state).await?;
+        match (body.is_empty(), is_json) {
+            (true, _) => Fields::of(b"{}"),
+            (false, true) => Fields::of(&body),
+            (false, false) => Err(no_media()),
+        }
+        .map(FieldsIfAny)
+    }
+}
+
+impl Fields {
+    fn of(body: &[u8]) -> Result<Self> {
+        let given = match serde_json::from_slice(body) {
             Ok(Value::Object(given)) => given,
             Ok(other) => {
                 return Err(not_json(&format!(
@@ -152,11 +176,19 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 /// The bytes of a JSON body.
 pub(crate) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
     if !is_json(request.headers()) {
-        return Err(Error::Refused(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "expected a body of Content-Type: application/json".to_owned(),
-        ));
+        return Err(no_media());
     }
+    all(request, state).await
+}
+
+fn no_media() -> Error {
+    Error::Refused(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "expected a body of Content-Type: application/json".to_owned(),
+    )
+}
+
+async fn all<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
     Bytes::from_request(request, state)
         .await
         .map_err(|error| Error::Refused(error.status(), error.body_text()))

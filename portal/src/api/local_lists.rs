@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     configuration::Queued,
-    input::{Fields, Params, Segment, printable},
+    input::{Fields, FieldsIfAny, Params, Segment, printable},
     shape::Stamp,
 };
 use crate::{AppState, Error, Result, auth::Viewer, kept};
@@ -150,7 +150,7 @@ pub(crate) async fn push(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-    mut fields: Fields,
+    FieldsIfAny(mut fields): FieldsIfAny,
 ) -> Result<(StatusCode, Json<Shown>)> {
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = kept::station(&mut db, &identity).await?;
@@ -180,7 +180,7 @@ pub(crate) async fn ask_version(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(identity): Segment,
-    fields: Fields,
+    FieldsIfAny(fields): FieldsIfAny,
 ) -> Result<(StatusCode, Json<Queued>)> {
     let mut db = viewer.scope.begin(&app.pool).await?;
     let station = kept::station(&mut db, &identity).await?;

@@ -256,6 +256,11 @@ fn stations_and_sessions() -> Vec<Route> {
             stations::patch,
         ),
         Route::post(
+            "/api/v1/stations/{identity}/forget",
+            Access::Control,
+            stations::forget,
+        ),
+        Route::post(
             "/api/v1/stations/{identity}/credentials/rotate",
             Access::Control,
             credentials::rotate,

@@ -17,7 +17,7 @@ use super::{
     refusals::Refusal,
     shape::{self, List, Stamp},
 };
-use crate::{AppState, Error, Result, auth::Viewer, error::Complaint};
+use crate::{AppState, Error, Result, auth::Viewer, error::Complaint, forget};
 
 /// What the field `site` takes.
 const SITE: &str = "the name or id of a site";
@@ -200,6 +200,18 @@ pub(crate) async fn patch(
     }
     let station = set(&app, &viewer, db, &identity, before, fields).await?;
     Ok(Json(station.into()))
+}
+
+/// Takes away a station that nobody accepted (204); 409 with what keeps it otherwise.
+pub(crate) async fn forget(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    Segment(identity): Segment,
+) -> Result<StatusCode> {
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    forget::station(&mut db, &viewer, &identity, app.clock.now()).await?;
+    db.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// What a body wants of a station.

@@ -1,5 +1,6 @@
 //! Who is let in: what the buttons of `/stations` and `/waiting` do. A station that waits is accepted or blocked; so is a charger that
-//! was refused because nobody had registered it, which registers it; and what was refused can be forgotten.
+//! was refused because nobody had registered it, which registers it; and what was refused can be
+//! forgotten, as can a station that nobody accepted.
 
 use axum::{extract::State, response::Response};
 use serde_json::json;
@@ -10,7 +11,7 @@ use store::{
 };
 
 use super::{flash::Flash, form::Form};
-use crate::{AppState, Error, Result, api::input::Segment, auth::Viewer};
+use crate::{AppState, Error, Result, api::input::Segment, auth::Viewer, forget};
 
 /// `POST /stations/{identity}/accept`
 pub(crate) async fn accept(
@@ -154,6 +155,20 @@ fn way(identity: &str, registration: Registration) -> String {
     let identity =
         askama::filters::urlencode_strict(identity).expect("percent-encoding cannot fail");
     format!("/stations/{identity}/{verb}")
+}
+
+/// `POST /stations/{identity}/forget`: a station that nobody accepted is there no more.
+pub(crate) async fn forget_station(
+    State(app): State<AppState>,
+    viewer: Viewer,
+    Segment(identity): Segment,
+    form: Form,
+) -> Result<Response> {
+    let mut db = viewer.scope.begin(&app.pool).await?;
+    forget::station(&mut db, &viewer, &identity, app.clock.now()).await?;
+    db.commit().await?;
+    let said = format!("{identity} is forgotten; should it try again, it is listed again.");
+    Ok(Flash::new(said).to(&app, back(&form)))
 }
 
 /// `POST /refusals/{identity}/forget`

@@ -102,6 +102,11 @@ fn main() -> Vec<Route> {
             admission::assume_16,
         ),
         Route::post(
+            "/stations/{identity}/forget",
+            Access::Control,
+            admission::forget_station,
+        ),
+        Route::post(
             "/refusals/{identity}/forget",
             Access::ControlAll,
             admission::forget,

@@ -144,7 +144,7 @@ struct Row {
     may_control: bool,
     registration: Option<&'static str>,
     is_pending: bool,
-    online: bool,
+    connected: bool,
     connectors: Vec<ConnectorChip>,
     active: i64,
     power_kw: String,
@@ -208,7 +208,7 @@ async fn load(
     let asked = Asked::read(parameters)?;
     let now = app.clock.now();
     let mut stations =
-        connectors::list(db, &asked.filter, asked.after.as_deref(), PAGE + 1, now).await?;
+        connectors::list(db, &asked.filter, asked.after.as_deref(), PAGE + 1).await?;
     let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let more = stations.len() > page;
     stations.truncate(page);
@@ -236,7 +236,7 @@ async fn load(
         states: CONNECTOR_STATES
             .map(|state| (state, Chip::connector(state)))
             .to_vec(),
-        total: number::count(connectors::count(db, &asked.filter, now).await?),
+        total: number::count(connectors::count(db, &asked.filter).await?),
         tick_links: rows
             .iter()
             .any(|row| row.may_control)
@@ -270,7 +270,7 @@ fn row(station: Station, viewer: &Viewer, now: DateTime<Utc>) -> Row {
             _ => None,
         },
         is_pending: station.registration == "pending",
-        online: station.online,
+        connected: station.connected,
         connectors: station
             .connectors
             .iter()

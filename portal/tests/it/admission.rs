@@ -1,10 +1,15 @@
 //! Who is let in: the buttons beside stations that wait and chargers that were refused.
 
 use axum::http::StatusCode;
-use store::{audit, people::Role, stations::Registration};
+use store::{
+    audit,
+    people::Role,
+    stations::{self, NewStation, Registration, StationChange},
+};
 
 use crate::{
-    harness::Portal,
+    data,
+    harness::{BOTH, Portal},
     support::{Fleet, town},
 };
 
@@ -103,4 +108,64 @@ async fn a_station_that_waits_is_accepted_and_that_can_be_undone() {
         .unwrap();
     let actions: Vec<&str> = audited.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["station.change", "station.change"]);
+}
+
+#[tokio::test]
+async fn a_station_that_nobody_accepted_is_forgotten_and_one_with_a_past_is_not() {
+    let portal = Portal::start().await;
+    let charged = data::charged(&portal, None, "OLD", 1).await.station_id;
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    for identity in ["NEW 1", "NEW-2"] {
+        let new = NewStation {
+            identity,
+            site_id: None,
+            registration: Registration::Pending,
+            security_profile: 0,
+            password_hash: None,
+        };
+        stations::add(&mut db, &new, portal.clock.now())
+            .await
+            .unwrap();
+    }
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    for page in ["/stations", "/waiting"] {
+        let page = admin.get(page).await.body;
+        let button = "action=\"/stations/NEW%201/forget\"";
+        assert!(page.contains(button), "no {button}: {page}");
+        assert!(!page.contains("/stations/OLD/forget"), "{page}");
+    }
+    let (id, _) = registration(&portal, "NEW 1").await.unwrap();
+    let done = admin
+        .post("/stations/new%201/forget", "back=/waiting")
+        .await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    assert_eq!(done.header("location"), "/waiting");
+    assert_eq!(registration(&portal, "NEW 1").await, None);
+    let audited = audit::of(&mut db, &format!("station/{id}"), 10)
+        .await
+        .unwrap();
+    assert_eq!(audited[0].action, "station.forget");
+
+    let key = portal.key(BOTH, &[]).await;
+    let path = |identity: &str| format!("/api/v1/stations/{identity}/forget");
+    let forget = async |identity: &str| key.post(&path(identity), "").await;
+    assert_eq!(forget("NEW-2").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(forget("NEW-2").await.status, StatusCode::NOT_FOUND);
+    let kept = forget("OLD").await;
+    assert_eq!(kept.status, StatusCode::CONFLICT, "{}", kept.body);
+    assert!(kept.body.contains("is accepted"), "{}", kept.body);
+    // Held back, and never booted, it still has its sessions.
+    let held = StationChange {
+        registration: Some(Registration::Pending),
+        ..StationChange::default()
+    };
+    stations::change(&mut db, "OLD", &held).await.unwrap();
+    let kept = forget("OLD").await;
+    assert_eq!(kept.status, StatusCode::CONFLICT, "{}", kept.body);
+    assert!(
+        kept.body.contains("has transactions") || kept.body.contains("accepted once"),
+        "{}",
+        kept.body
+    );
+    assert_eq!(registration(&portal, "OLD").await.unwrap().0, charged);
 }

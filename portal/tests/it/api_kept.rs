@@ -530,3 +530,33 @@ async fn profiles_show_with_what_they_come_to() {
     assert_eq!(watts["expected"][0], json!({"start": 0, "limit": 7360}));
     complains(&mine.get(&format!("{path}?unit=kW")).await, "unit", "kW");
 }
+
+#[tokio::test]
+async fn a_request_that_needs_no_body_takes_none_for_an_empty_object() {
+    let rig = Rig::start().await;
+    let key = rig.portal.key(BOTH, &[rig.site]).await;
+    let list = "/api/v1/stations/CP1/local-list";
+    let subscribed = json!({"subscribed": true, "rule": "site"});
+    let put = key.json(Method::PUT, list, &subscribed).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.body);
+    for path in [
+        "local-list/push",
+        "local-list/version",
+        "credentials/rotate",
+    ] {
+        let path = format!("/api/v1/stations/CP1/{path}");
+        for (media, body, status) in [
+            (None, "", StatusCode::ACCEPTED),
+            (Some("application/json"), "", StatusCode::ACCEPTED),
+            (Some("text/plain"), "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            (
+                Some("application/json"),
+                "[]",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+        ] {
+            let answer = key.send(Method::POST, &path, media, body.into()).await;
+            assert_eq!(answer.status, status, "{path} {body:?}: {}", answer.body);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use store::api_keys::KeyScope;
 
 use crate::{
     data,
-    harness::{Portal, complains, names},
+    harness::{BOTH, Portal, complains, names},
 };
 
 #[tokio::test]
@@ -148,4 +148,28 @@ async fn bad_parameters_are_named() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn commands_are_not_asked_for_by_what_no_command_can_be() {
+    let portal = Portal::start().await;
+    data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    for (query, place) in [("status=foo", "status"), ("action=Foo", "action")] {
+        let answer = key.get(&format!("/api/v1/commands?{query}")).await;
+        complains(&answer, place, "oo\"");
+    }
+    let nobody = key.get("/api/v1/commands?station=NOBODY").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND, "{}", nobody.body);
+    for query in ["status=queued", "action=Reset", "station=cp-1"] {
+        let none = key.get(&format!("/api/v1/commands?{query}")).await;
+        assert_eq!(none.status, StatusCode::OK, "{query}: {}", none.body);
+    }
+    // What was sent unchecked is found by its own name.
+    let raw = serde_json::json!({"action": "Foo", "payload": {}});
+    let path = "/api/v1/stations/CP-1/commands?raw=1";
+    let sent = key.json(axum::http::Method::POST, path, &raw).await;
+    assert_eq!(sent.status, StatusCode::ACCEPTED, "{}", sent.body);
+    let found = key.get("/api/v1/commands?action=Foo").await.json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
 }

@@ -1,10 +1,15 @@
 //! `/stations`: live states, filters in the URL, who was refused.
 
-use axum::http::StatusCode;
-use store::people::Role;
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use store::{
+    people::Role,
+    presence::{self, Seen},
+};
 
 use crate::{
-    harness::Portal,
+    data,
+    harness::{BOTH, Portal},
     support::{Fleet, town},
 };
 
@@ -91,4 +96,51 @@ async fn an_empty_installation_says_how_to_begin() {
         page.body
     );
     assert!(page.body.contains("ws://portal.test:9000/ocpp/CP-1"));
+}
+
+/// A station is online while its socket is open, and nowhere longer, whatever it said a minute ago.
+#[tokio::test]
+async fn a_closed_socket_is_offline_on_every_page_and_for_programs() {
+    let portal = Portal::start().await;
+    let one = data::charged(&portal, None, "CP-1", 1).await.station_id;
+    data::charged(&portal, None, "CP-2", 2).await;
+    let now = portal.clock.now();
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let seen = Seen {
+        station_id: one,
+        at: now,
+        heartbeats: 1,
+    };
+    presence::seen(&mut db, &[seen]).await.unwrap();
+    presence::disconnected(&mut db, &[(one, 1)], now)
+        .await
+        .unwrap();
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let key = portal.key(BOTH, &[]).await;
+    let shown = key.get("/api/v1/stations/CP-1").await.json();
+    assert_eq!(
+        (&shown["connected"], shown["last_seen_at"].is_string()),
+        (&json!(false), true)
+    );
+    let page = admin.get("/stations/CP-1").await.body;
+    assert!(
+        page.contains("Offline") && !page.contains("Online"),
+        "{page}"
+    );
+    let page = admin.get("/").await.body;
+    assert!(page.contains("1<span class=\"unit\">of 2"), "{page}");
+    let page = admin.get("/stations?state=Offline").await.body;
+    assert!(
+        page.contains("\"/stations/CP-1\">") && !page.contains("\"/stations/CP-2\">"),
+        "{page}"
+    );
+    // A task takes those for connected that the list does.
+    for (connected, station) in [(true, "CP-2"), (false, "CP-1")] {
+        let reset = json!({"action": "Reset", "payload": {"type": "Soft"}, "filter": {"connected": connected}});
+        let made = key.json(Method::POST, "/api/v1/tasks", &reset).await.json();
+        assert_eq!(made["stations"], json!(1), "{made}");
+        let task = made["id"].as_str().unwrap();
+        let ordered = key.get(&format!("/api/v1/commands?task={task}")).await;
+        assert_eq!(ordered.json()["items"][0]["station"], station);
+    }
 }

@@ -68,6 +68,18 @@ impl From<&Command> for Cursor {
     }
 }
 
+/// Where a command can stand.
+pub const STATUSES: [&str; 8] = [
+    "queued",
+    "sent",
+    "answered",
+    "error",
+    "timeout",
+    "expired",
+    "cancelled",
+    "unknown",
+];
+
 /// Which commands; the empty filter is every command of the scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter<'a> {
@@ -81,6 +93,16 @@ pub struct Filter<'a> {
     pub action: Option<&'a str>,
     /// In this state.
     pub status: Option<&'a str>,
+}
+
+/// Whether a command of the scope has this action.
+pub async fn is_ordered(db: &mut Scoped<'_>, action: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from commands where action = $1) as "is!""#,
+        action
+    )
+    .fetch_one(&mut **db)
+    .await?)
 }
 
 /// A command of the scope.

@@ -4,7 +4,6 @@ use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, TimeDelta, Utc};
 use store::{
     Scoped,
-    connectors::ONLINE_FOR,
     skew::WORTH_A_WARNING_S,
     stations_read::{self, Station},
 };
@@ -33,8 +32,6 @@ pub(crate) struct Head {
     pub tabs: Vec<Line>,
     /// Whether this reader may change the station.
     pub may_control: bool,
-    /// A socket of it is open, or it was heard just now.
-    pub online: bool,
     /// When the page was made.
     pub as_of: Moment,
     /// The tab's part of the live stream's query: what the list is filtered by.
@@ -124,10 +121,6 @@ impl Head {
             age: number::age_by_the_minute(now - at),
         };
         let moment = |at: DateTime<Utc>| Moment::new(at, zone.as_deref());
-        let online = station.connected
-            || station
-                .last_seen_at
-                .is_some_and(|seen| seen > now - ONLINE_FOR);
         let tabs: Vec<Line> = TABS
             .iter()
             .filter(|tab| (tab.sees)(&frame.viewer, &station))
@@ -146,10 +139,9 @@ impl Head {
             slug,
             path,
             may_control: frame.viewer.may_control(station.site_id),
-            online,
             as_of: Moment::new(now, None),
             live_query: String::new(),
-            chip: Chip::presence(online),
+            chip: Chip::presence(station.connected),
             since: if station.connected {
                 station.connected_at.map(since)
             } else {
