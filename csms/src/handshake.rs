@@ -126,12 +126,14 @@ pub(crate) fn decide(request: &Request<'_>, unknown: UnknownStations) -> Decisio
     };
     let check = |profile| profile::check(station, profile, request).map(|proof| (proof, profile));
     let now = check(station.security_profile);
-    // One that it was told to use counts as well, until it first comes with it.
+    // Those that it was told to use count as well, until it first comes with one: of several orders it may have followed
+    // any.
     let ordered = station
         .access
-        .profile
-        .filter(|ordered| *ordered > station.security_profile)
-        .and_then(|ordered| check(ordered).ok());
+        .profiles
+        .iter()
+        .filter(|ordered| **ordered > station.security_profile)
+        .find_map(|ordered| check(*ordered).ok());
     let (best, otherwise) = match (ordered, now) {
         (Some(best), now) => (best, now.ok()),
         (None, Ok(now)) => (now, None),
@@ -514,9 +516,9 @@ mod tests {
 
     #[test]
     fn an_ordered_profile_opens_beside_the_old_one_and_not_below() {
-        let ordered = |now, ordered| {
+        let ordered = |now, ordered: &[i16]| {
             let mut station = station(now, false);
-            station.access.profile = Some(ordered);
+            station.access.profiles = ordered.to_vec();
             Some(station)
         };
         let mine = certificate("CP1", "Example CPO");
@@ -525,32 +527,52 @@ mod tests {
         };
         come(
             &mine,
-            ordered(2, 3),
+            ordered(2, &[3]),
             Presented::Nothing,
             "Speak { version: V16, echo: true } at 3",
         );
-        come(&TLS, ordered(2, 3), basic("CP1"), &format!("{CHECK} 2"));
+        come(&TLS, ordered(2, &[3]), basic("CP1"), &format!("{CHECK} 2"));
         come(
             &Security::Plain,
-            ordered(2, 3),
+            ordered(2, &[3]),
             basic("CP1"),
             "403 needs_tls",
         );
-        come(&TLS, ordered(1, 2), basic("CP1"), &format!("{CHECK} 2"));
+        come(&TLS, ordered(1, &[2]), basic("CP1"), &format!("{CHECK} 2"));
         come(
             &Security::Plain,
-            ordered(1, 2),
+            ordered(1, &[2]),
             basic("CP1"),
             &format!("{CHECK} 1"),
         );
-        come(&TLS, ordered(3, 2), basic("CP1"), "403 no_certificate");
+        come(&TLS, ordered(3, &[2]), basic("CP1"), "403 no_certificate");
+        // Told 3 and then 2, or 2 and then 3, it may have followed either.
+        let both = || ordered(1, &[3, 2]);
+        come(&TLS, both(), basic("CP1"), &format!("{CHECK} 2"));
+        come(
+            &mine,
+            both(),
+            Presented::Nothing,
+            "Speak { version: V16, echo: true } at 3",
+        );
+        come(
+            &Security::Plain,
+            both(),
+            basic("CP1"),
+            &format!("{CHECK} 1"),
+        );
         // A station of profile 0 may send anything; what it sends proves the new profile if it fits.
         come(
             &Security::Plain,
-            ordered(0, 1),
+            ordered(0, &[1]),
             basic("CP1"),
             &format!("{CHECK} 1, else at 0"),
         );
-        come(&Security::Plain, ordered(0, 1), Presented::Nothing, SPEAK);
+        come(
+            &Security::Plain,
+            ordered(0, &[1]),
+            Presented::Nothing,
+            SPEAK,
+        );
     }
 }

@@ -15,7 +15,7 @@ use crate::Csms;
 /// both stay open until it comes again.
 pub(crate) async fn note(csms: &Csms, station: &mut Station, profile: i16, hash: Option<String>) {
     let hash = hash.filter(|hash| station.access.passwords.contains(hash));
-    let raised = station.access.profile.is_some() && profile > station.security_profile;
+    let raised = station.access.profiles.contains(&profile) && profile > station.security_profile;
     if hash.is_none() && !raised {
         return;
     }

@@ -148,16 +148,19 @@ async fn answer(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let protocol = match welcome.accept {
+        // As it is spelt by the station: a client may insist on what it has offered (RFC 6455, 4.1).
         Accept::Speak {
             version,
             echo: true,
-        } => Some(version.subprotocol()),
+        } => offered_protocols(request.headers())
+            .into_iter()
+            .find(|name| name.eq_ignore_ascii_case(version.subprotocol())),
         _ => None,
     };
     if let Some(place) = place.lock().unwrap_or_else(PoisonError::into_inner).take() {
         tokio::spawn(serve_station(csms, upgrade, welcome, route.address, place));
     }
-    switching_protocols(&key, protocol)
+    switching_protocols(&key, protocol.as_deref())
 }
 
 /// A station that may come in.
@@ -372,7 +375,7 @@ fn offered_protocols(headers: &header::HeaderMap) -> Vec<String> {
         .collect()
 }
 
-fn switching_protocols(key: &HeaderValue, protocol: Option<&'static str>) -> Answer {
+fn switching_protocols(key: &HeaderValue, protocol: Option<&str>) -> Answer {
     let mut answer = plain(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = answer.headers_mut();
     headers.remove(header::CONTENT_TYPE);
@@ -381,11 +384,8 @@ fn switching_protocols(key: &HeaderValue, protocol: Option<&'static str>) -> Ans
     if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    if let Some(protocol) = protocol {
-        headers.insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(protocol),
-        );
+    if let Some(Ok(protocol)) = protocol.map(HeaderValue::from_str) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     answer
 }

@@ -1,10 +1,38 @@
 //! Commands that people are kept from sending by mistake. Whoever means it sends them unchecked, which is audited.
 
 use ocpp::v16::DeleteCertificateRequest;
-use store::{Scoped, installed_certificates};
+use store::{
+    Scoped,
+    credentials::{self, Order},
+    installed_certificates,
+};
 use uuid::Uuid;
 
 use crate::{Error, Result};
+
+/// Refuses one more new password than a station can be let in by: the first of them would be worth nothing while it may be
+/// the one that the station follows.
+///
+/// # Errors
+/// [`Error::Conflict`] for such a command, sent raw or not.
+pub async fn open_passwords(
+    db: &mut Scoped<'_>,
+    station: Uuid,
+    action: &str,
+    payload: &str,
+) -> Result<()> {
+    if !matches!(Order::of(action, payload), Some(Order::Password(_))) {
+        return Ok(());
+    }
+    let open = credentials::open_passwords(db, station).await?;
+    if open >= credentials::MOST_PASSWORDS {
+        return Err(Error::Conflict(format!(
+            "the station was told {open} new passwords and was not yet seen with one: wait until it comes with one, or \
+             cancel those that were not sent"
+        )));
+    }
+    Ok(())
+}
 
 /// Refuses to have a station delete the last root by which it knows a central system: it could never connect by TLS again.
 ///

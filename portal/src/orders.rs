@@ -60,11 +60,43 @@ impl Order {
 
     /// What is wrong with it, as complaints with JSON pointers into `{"action": …, "payload": …}`.
     pub fn complaints(&self, version: Version, known: &Known) -> Vec<Complaint> {
-        if self.raw {
+        let mut found = if self.raw {
             raw_complaints(&self.action, &self.payload)
         } else {
             complaints(&self.action, &self.payload, version, known)
+        };
+        if let Ok(payload) = serde_json::from_str(&self.payload) {
+            unstorable(&payload, "/payload", &mut found);
         }
+        found
+    }
+}
+
+/// Texts with the character NUL, which no database column takes: a payload that is sent is a payload that is kept.
+fn unstorable(value: &Value, pointer: &str, found: &mut Vec<Complaint>) {
+    let is_bad = |text: &str| text.contains('\0');
+    match value {
+        Value::String(text) if is_bad(text) => {
+            let detail = format!("{text:?}: expected a text without the character NUL");
+            found.push(Complaint::at(pointer, detail));
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                unstorable(item, &format!("{pointer}/{at}"), found);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                if is_bad(name) {
+                    let detail = format!("{name:?}: expected a name without the character NUL");
+                    found.push(Complaint::at(pointer, detail));
+                } else {
+                    let name = name.replace('~', "~0").replace('/', "~1");
+                    unstorable(member, &format!("{pointer}/{name}"), found);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -160,6 +192,7 @@ pub(crate) async fn put(
     order: &Order,
     now: DateTime<Utc>,
 ) -> Result<Uuid> {
+    guards::open_passwords(db, station.id, &order.action, &order.payload).await?;
     if !order.raw {
         guards::last_root(db, station.id, &order.action, &order.payload).await?;
     }

@@ -172,7 +172,7 @@ impl Link {
         };
         match mended.as_deref().map(frame::parse) {
             Some(Ok(frame)) => self.accept(now, text, frame),
-            _ => self.refuse(refused),
+            _ => self.refuse(now, refused),
         }
     }
 
@@ -353,11 +353,19 @@ impl Link {
             .collect()
     }
 
-    fn refuse(&self, malformed: Malformed) -> Vec<Output> {
-        if malformed.is_answer {
-            return vec![Output::Ignored(Reason::Malformed(malformed))];
-        }
+    fn refuse(&mut self, now: Duration, malformed: Malformed) -> Vec<Output> {
         let error = CallError::new(malformed.code.clone(), malformed.why.clone());
+        if malformed.is_answer {
+            // It has answered, even if nobody can read what: there is nothing more to wait for.
+            let ours = self.waiting.take_if(|waiting| {
+                Some(waiting.id.text()) == malformed.id.as_ref().map(MessageId::text)
+            });
+            let mut outputs = vec![Output::Ignored(Reason::Malformed(malformed))];
+            if let Some(ours) = ours {
+                outputs.extend(self.ended(now, ours.id, Err(Failure::Refused(error))));
+            }
+            return outputs;
+        }
         let frame = frame::write_call_error(self.version, malformed.id.as_ref(), &error);
         vec![
             Output::Ignored(Reason::Malformed(malformed)),

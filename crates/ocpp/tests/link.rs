@@ -241,6 +241,29 @@ fn an_unknown_message_type_is_ignored_in_16_and_refused_in_201() {
     );
 }
 
+/// Whoever answers with what is no object has answered: nobody waits for more, and the next question is asked.
+#[test]
+fn an_answer_that_is_no_object_ends_the_wait_for_it() {
+    for answer in [r#"[3,"x",[]]"#, r#"[3,"x","yes"]"#] {
+        let mut link = link(Version::V16);
+        link.call(NOW, id("x"), "Reset", "{}");
+        link.call(NOW, id("y"), "ClearCache", "{}");
+        let outputs = link.receive(NOW, answer);
+        let [Output::Ignored(_), ended, next] = outputs.as_slice() else {
+            panic!("{answer}: {outputs:?}")
+        };
+        let refused = matches!(
+            ended,
+            Output::Answered {
+                outcome: Err(Failure::Refused(_)),
+                ..
+            }
+        );
+        assert!(refused, "{ended:?}");
+        assert_eq!(line(next.clone()), r#"send [2,"y","ClearCache",{}]"#);
+    }
+}
+
 #[test]
 fn an_answer_is_never_answered() {
     let mut link = link(Version::V201);

@@ -85,6 +85,26 @@ pub(crate) async fn ordered(
     told(db, station_id).await
 }
 
+/// New passwords that a station may be told before it is seen with one; by so many it is let in.
+pub const MOST_PASSWORDS: usize = 3;
+
+/// How many new passwords the station was told and was not yet seen with. Until the transaction ends nobody else counts them.
+pub async fn open_passwords(db: &mut Scoped<'_>, station_id: Uuid) -> Result<usize> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('pending_credentials ' || $1::text, 0))",
+        station_id.to_string()
+    )
+    .fetch_one(&mut **db)
+    .await?;
+    let open = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from pending_credentials where station_id = $1 and password_hash is not null"#,
+        station_id
+    )
+    .fetch_one(&mut **db)
+    .await?;
+    Ok(usize::try_from(open).unwrap_or(usize::MAX))
+}
+
 /// The station has refused the order: it goes on as before.
 pub async fn refused(db: &mut PgConnection, command: Uuid, station_id: Uuid) -> Result<()> {
     sqlx::query!(

@@ -21,7 +21,9 @@ pub async fn stations(
                   array(select c.password_hash from pending_credentials c
                         where c.station_id = s.id and c.password_hash is not null
                         order by c.created_at desc, c.command_id desc limit 3) as "passwords!: Vec<String>",
-                  (select max(c.security_profile) from pending_credentials c where c.station_id = s.id) as profile
+                  array(select distinct c.security_profile from pending_credentials c
+                        where c.station_id = s.id and c.security_profile is not null
+                        order by c.security_profile desc) as "profiles!: Vec<i16>"
            from unnest($1::text[]) with ordinality as ask (identity, n)
            join stations s on lower(s.identity) = lower(ask.identity)
            left join station_presence v on v.station_id = s.id"#,
@@ -42,7 +44,7 @@ pub async fn stations(
             first_accepted_at: row.first_accepted_at,
             access: Access {
                 passwords: row.passwords,
-                profile: row.profile,
+                profiles: row.profiles,
                 certificate_name: row.certificate_name,
                 address: row.address,
             },

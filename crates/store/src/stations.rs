@@ -71,8 +71,8 @@ pub struct Station {
 pub struct Access {
     /// Passwords that it was told to use and was not yet seen with, newest first; argon2, PHC form.
     pub passwords: Vec<String>,
-    /// The highest security profile that it was told to use and was not yet seen with.
-    pub profile: Option<i16>,
+    /// Security profiles that it was told to use and was not yet seen with, highest first.
+    pub profiles: Vec<i16>,
     /// What the CN of its certificate must be; its identity if nothing was said.
     pub certificate_name: Option<String>,
     /// The address of its last connection.

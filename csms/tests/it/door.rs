@@ -57,6 +57,12 @@ async fn without_a_version_in_common_the_handshake_is_completed_and_closed() {
         .await
         .unwrap();
     assert_eq!(both.protocol.as_deref(), Some("ocpp1.6"));
+    // A client takes only what it has offered, to the letter.
+    let loud = server
+        .connect(server.request("CP1", "OCPP1.6"))
+        .await
+        .unwrap();
+    assert_eq!(loud.protocol.as_deref(), Some("OCPP1.6"));
     assert_eq!(
         server.connect(server.request("CP1", "")).await.err(),
         Some(400)

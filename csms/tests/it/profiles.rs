@@ -230,6 +230,37 @@ async fn an_upgrade_is_one_way_once_it_succeeded_and_survives_a_restart() {
     lives(&mut certificate.connect(&server, bare(&server)).await.unwrap()).await;
 }
 
+/// It was told 3 and then 2, and obeyed the last: from its first wss on plain ws is closed all the same.
+#[tokio::test]
+async fn of_two_upgrades_the_one_that_the_station_follows_counts() {
+    let pki = Pki::new();
+    let server = with_profile(&pki, 1).await;
+    let password = pki.client(None);
+    let mut station = server.connect(basic(&server, b"right")).await.unwrap();
+    for profile in ["3", "2"] {
+        let order = json!({ "key": "SecurityProfile", "value": profile });
+        let command = queue(&server, "ChangeConfiguration", order).await;
+        // What it has now is asked for in between.
+        loop {
+            let call = station.receive().await;
+            let is_order = call[2] == "ChangeConfiguration";
+            let answer = match is_order {
+                true => json!({ "status": "Accepted" }),
+                false => json!({}),
+            };
+            station.send(&json!([3, call[1], answer]).to_string()).await;
+            if is_order {
+                break;
+            }
+        }
+        ends_as(&server, command, "answered").await;
+    }
+    let secure = password.connect(&server, basic(&server, b"right")).await;
+    lives(&mut secure.unwrap()).await;
+    let plain = server.connect(basic(&server, b"right")).await;
+    assert_eq!(plain.err(), Some(403));
+}
+
 #[tokio::test]
 async fn an_upgrade_that_the_station_declines_opens_nothing() {
     let pki = Pki::new();

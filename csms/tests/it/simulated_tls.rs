@@ -34,7 +34,7 @@ async fn uses(server: &Server, profile: i16) {
     eventually("the profile", async || {
         let found = store::lookup::stations(&mut db, &["CP1".to_owned()]).await;
         let station = found.unwrap().pop().flatten()?;
-        (station.security_profile == profile && station.access.profile.is_none()).then_some(())
+        (station.security_profile == profile && station.access.profiles.is_empty()).then_some(())
     })
     .await;
 }

@@ -120,6 +120,11 @@ async fn a_payload_that_fails_the_check_makes_no_row() {
             "/action",
             "Explode",
         ),
+        (
+            json!({"action": "ChangeConfiguration", "payload": {"key": "a\u{0}", "value": "x"}}),
+            "/payload/key",
+            "NUL",
+        ),
         (json!({"action": "Reset"}), "", "payload"),
         (
             json!({"action": "Reset", "payload": {"type": "Soft"}, "extra": 1}),
@@ -137,6 +142,15 @@ async fn a_payload_that_fails_the_check_makes_no_row() {
     );
     assert_eq!(key.get("/api/v1/commands").await.json()["items"], json!([]));
 
+    // Not even as they are: no column takes it.
+    for (payload, place) in [
+        (json!({"a": [1, {"b/c": "\u{0}"}]}), "/payload/a/1/b~1c"),
+        (json!({"a": {"\u{0}": 1}}), "/payload/a"),
+    ] {
+        let body = json!({"action": "Explode", "payload": payload});
+        let path = format!("{COMMANDS}?raw=1");
+        complains(&key.json(Method::POST, &path, &body).await, place, "NUL");
+    }
     let raw = json!({"action": "Explode", "payload": {"when": "now"}});
     let sent = key
         .json(Method::POST, &format!("{COMMANDS}?raw=1"), &raw)

@@ -56,6 +56,35 @@ async fn a_new_password_is_shown_once_and_waits_for_the_station() {
         .await;
     complains(&short, "/password", "16 to 20");
     assert!(!short.body.contains("short\""), "{}", short.body);
+    // Three may be on their way. With a fourth the first would be worth nothing, and the station may be following it.
+    let third = key.json(Method::POST, ROTATE, &json!({})).await;
+    assert_eq!(third.status, StatusCode::ACCEPTED, "{}", third.body);
+    let order = json!({ "action": "ChangeConfiguration",
+                        "payload": { "key": "AuthorizationKey", "value": "0123456789abcdef" } });
+    for (path, body) in [
+        (ROTATE, json!({})),
+        ("/api/v1/stations/CP-1/commands", order.clone()),
+        ("/api/v1/stations/CP-1/commands?raw=1", order),
+    ] {
+        let fourth = key.json(Method::POST, path, &body).await;
+        assert_eq!(
+            fourth.status,
+            StatusCode::CONFLICT,
+            "{path}: {}",
+            fourth.body
+        );
+    }
+    assert_eq!(pending(&portal).await, 3);
+    // One that was not sent can be taken back, which makes room.
+    let third = third.json()["command"].as_str().unwrap().to_owned();
+    key.json(
+        Method::POST,
+        &format!("/api/v1/commands/{third}/cancel"),
+        &json!({}),
+    )
+    .await;
+    let again = key.json(Method::POST, ROTATE, &json!({})).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.body);
     // An operator who sets a password decides: what was ordered before does not count any more.
     let body = json!({ "password": "0123456789abcdef" });
     key.json(Method::PATCH, "/api/v1/stations/CP-1", &body)
