@@ -257,7 +257,6 @@ async fn closed(mut socket: TcpStream) -> bool {
 
 fn undisturbed(song: &Song, longest: Duration) {
     println!("{song:?}");
-    assert!(song.visits > 20, "{song:?}");
     assert!(
         song.handshake_p99 < longest && song.answer_p99 < longest,
         "{song:?}"
