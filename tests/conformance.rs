@@ -85,7 +85,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// A product that speaks ws and wss, with a key to it.
 async fn place(pki: &Pki) -> (Product, Place) {
-    let product = Product::start(pki.options()).await;
+    let product = Product::start(pki.into()).await;
     let place = Place {
         url: product.ocpp_url(),
         api: format!("http://{}", product.portal),

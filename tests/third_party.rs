@@ -30,7 +30,7 @@ async fn a_charge_by_the_mobilityhouse_client_is_read_back_through_the_api() {
 #[tokio::test]
 async fn the_same_charge_over_wss_with_a_password() {
     let pki = Pki::new();
-    let product = Product::start(pki.options()).await;
+    let product = Product::start((&pki).into()).await;
     let known = json!({ "security_profile": 2, "password": "s3cret:with:colons" });
     let ca = pki.file("root.pem", &pki.root.certificate);
     let words = ["--password", "s3cret:with:colons", "--ca", text(&ca)];
@@ -42,7 +42,7 @@ async fn the_same_charge_over_wss_with_a_password() {
 #[tokio::test]
 async fn the_same_charge_over_wss_with_a_certificate_of_its_own() {
     let pki = Pki::new();
-    let product = Product::start(pki.options()).await;
+    let product = Product::start((&pki).into()).await;
     let name = certs::Name {
         common: "MH-3",
         organisation: OPERATOR,

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::canary::{Canary, Song};
+use crate::pki::Pki;
 use crate::raw::{Attack, connect, frame, request};
 use crate::rig::{CANARY, Rig, Server};
 
@@ -216,7 +217,8 @@ async fn r15_a_flood_of_sockets_leaves_room_for_honest_ones() {
     const SOCKETS: usize = 15_000;
     need_descriptors(SOCKETS + 500);
     let rig = Rig::start("sockets", 1, &[]).await;
-    let mut settings = rig.pki().settings();
+    let pki = Pki::new();
+    let mut settings = Server::over_tls(&pki);
     settings.push(("OCPP_MAX_PER_ADDRESS", "2000".to_owned()));
     let server = Server::with(&rig, &settings).await;
     let canary = Canary::sing(rig.target(), CANARY, None);

@@ -7,6 +7,7 @@ mod ledger;
 mod offline;
 mod patron;
 mod paused;
+#[path = "../support/pki.rs"]
 mod pki;
 mod plan;
 mod raw;

@@ -120,11 +120,6 @@ impl Rig {
         }
     }
 
-    /// Certificates for a server that speaks TLS.
-    pub fn pki(&self) -> Pki {
-        Pki::new(&self.folder)
-    }
-
     /// For [`store::pool::connect`].
     pub fn url(&self) -> String {
         self.cluster.url("postgres", None)
@@ -388,6 +383,17 @@ impl Server {
         .await;
         server.ready_after = begun.elapsed();
         server
+    }
+
+    /// The settings of one that speaks TLS, by files that last as long as the authority.
+    pub fn over_tls(pki: &Pki) -> Vec<(&'static str, String)> {
+        let files = pki.settings();
+        [
+            ("OCPP_TLS_CERT", files.certificate),
+            ("OCPP_TLS_KEY", files.key),
+        ]
+        .map(|(name, file)| (name, file.display().to_string()))
+        .to_vec()
     }
 
     /// What it holds in memory, in bytes.

@@ -7,8 +7,10 @@ use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use simulators::socket::{ConnectError, Socket, Target};
 use simulators::swarm::{self, Workload};
+use simulators::wire::Tls;
 use tokio::time::sleep;
 
+use crate::pki::Pki;
 use crate::plan::Plan;
 use crate::rig::{Rig, Server};
 
@@ -27,15 +29,17 @@ async fn r12_a_fleet_comes_back_by_tls_and_password_and_none_is_refused() {
     let names = swarm::Options::new("", 0, Workload::Idle).ids;
     let names: Vec<String> = (0..plan.storm).map(|number| names.name(number)).collect();
     rig.protect(&names, PASSWORD, 2).await;
-    let pki = rig.pki();
-    let target = rig.target().at_profile(2).trusting(Some(pki.tls()));
-    let server = Server::with(&rig, &pki.settings()).await;
+    let pki = Pki::new();
+    let believes = Tls::of_pem(pki.root.certificate.as_bytes(), None).expect("an authority");
+    let target = rig.target().at_profile(2).trusting(Some(believes));
+    let settings = Server::over_tls(&pki);
+    let server = Server::with(&rig, &settings).await;
     // Some of them are there when it is killed; all of them are new to the one after it.
     let before = storm(&target, &names[..names.len() / 10], &plan).await;
     server.kill().await;
     drop(before);
 
-    let mut server = Server::with(&rig, &pki.settings()).await;
+    let mut server = Server::with(&rig, &settings).await;
     let begun = Instant::now();
     let fleet = storm(&target, &names, &plan).await;
     let took = begun.elapsed();

@@ -50,19 +50,25 @@ impl Pki {
         path
     }
 
-    /// Settings of a chargers' room that speaks ws and wss, and signs.
-    pub fn options(&self) -> csms::Options {
-        let settings = service::config::Tls {
+    /// Settings of TLS on the chargers' port.
+    pub fn settings(&self) -> service::config::Tls {
+        service::config::Tls {
             certificate: self.file("server.pem", &self.server.certificate),
             key: self.file("server.key", &self.server.key),
             client_authorities: Some(self.file("ca.pem", &self.root.certificate)),
             revoked: None,
             soft: false,
-        };
+        }
+    }
+}
+
+/// A chargers' room that speaks ws and wss, and signs.
+impl From<&Pki> for csms::Options {
+    fn from(pki: &Pki) -> Self {
         csms::Options {
-            tls: Some(Arc::new(Tls::load(&settings).unwrap())),
+            tls: Some(Arc::new(Tls::load(&pki.settings()).unwrap())),
             operator: Some(OPERATOR.to_owned()),
-            signer: Some(Arc::new(LocalAuthority(self.authority()))),
+            signer: Some(Arc::new(LocalAuthority(pki.authority()))),
             ..csms::Options::default()
         }
     }

@@ -7,13 +7,14 @@ use chrono::TimeDelta;
 use csms::Options;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::files::{self, CHUNK, File, Purpose, Whole};
-use store::station_jobs::{self, Kind, NewJob};
+use store::files::{self, CHUNK, File, Whole};
+use store::station_jobs::{self, Kind};
 use store::{Room, Scope};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+use crate::jobs::{Wanted, make};
 use crate::support::{Server, eventually, noon};
 
 /// An answer as it came.
@@ -72,50 +73,15 @@ async fn job(
     file_id: Option<Uuid>,
     lasts: TimeDelta,
 ) -> (Uuid, String) {
-    let mut db = server.db.pool.begin().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
-        .await
-        .unwrap();
-    let station = found[0].as_ref().unwrap();
-    let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
-    let command = store::commands::NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action,
-        payload: "{}",
-        raw: true,
-        actor_kind: "cli",
-        actor_id: None,
-        expires_at: noon() + TimeDelta::minutes(5),
-        rerun_of: None,
-        task_id: None,
-    };
-    let command_id = store::commands::queue(&mut db, &command, noon())
-        .await
-        .unwrap();
-    let new = NewJob {
-        station_id: station.id,
-        site_id: station.site_id,
+    let token = files::new_token();
+    let wanted = Wanted {
         kind,
         action,
-        request_id,
-        command_id,
-        location: None,
-        log_type: None,
+        payload: json!({}),
         file_id,
-        actor_kind: "cli",
-        actor_id: None,
+        token: Some((&token, lasts)),
     };
-    let job = station_jobs::add(&mut db, &new, noon()).await.unwrap();
-    let token = files::new_token();
-    let purpose = match kind {
-        Kind::Log => Purpose::Upload,
-        Kind::Firmware => Purpose::Download,
-    };
-    files::add_token(&mut db, &token, purpose, job, noon() + lasts)
-        .await
-        .unwrap();
-    db.commit().await.unwrap();
+    let (job, _) = make(server, wanted).await;
     (job, token)
 }
 

@@ -12,6 +12,7 @@ mod effects;
 mod faults;
 mod files;
 mod haproxy;
+mod jobs;
 mod kept;
 mod names;
 mod pki;

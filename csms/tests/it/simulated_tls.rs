@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simulators::wire::TlsFiles;
 use simulators::{Options, Speed, Station};
-use store::files::{self, Purpose, Whole};
-use store::station_jobs::{self, Kind, NewJob};
+use store::files::{self, Whole};
+use store::station_jobs::{self, Kind};
 use store::stations::StationChange;
 use store::{Room, Scope};
 use uuid::Uuid;
 
 use crate::commands::{ends_as, queue};
+use crate::jobs::{Wanted, make};
 use crate::pki::{OPERATOR, Pki};
 use crate::support::{Server, eventually, noon};
 
@@ -39,39 +40,21 @@ async fn uses(server: &Server, profile: i16) {
     .await;
 }
 
-/// A job of `CP1` whose command waits until a station asks; the token of its file.
+/// A job of `CP1` whose command waits until a station asks, and whose file this token opens.
 async fn job(server: &Server, kind: Kind, action: &str, file_id: Option<Uuid>, token: &str) {
     let place = format!("https://localhost:{}/files/{token}", server.address.port());
-    let (payload, purpose) = match kind {
-        Kind::Log => (json!({ "location": place }), Purpose::Upload),
-        Kind::Firmware => (
-            json!({ "location": place, "retrieveDate": "2026-01-01T12:00:00Z" }),
-            Purpose::Download,
-        ),
+    let payload = match kind {
+        Kind::Log => json!({ "location": place }),
+        Kind::Firmware => json!({ "location": place, "retrieveDate": "2026-01-01T12:00:00Z" }),
     };
-    let command_id = queue(server, action, payload).await;
-    let mut db = server.db.pool.begin().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()]).await;
-    let station = found.unwrap().pop().flatten().unwrap();
-    let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
-    let new = NewJob {
-        station_id: station.id,
-        site_id: station.site_id,
+    let wanted = Wanted {
         kind,
         action,
-        request_id,
-        command_id,
-        location: None,
-        log_type: None,
+        payload,
         file_id,
-        actor_kind: "cli",
-        actor_id: None,
+        token: Some((token, TimeDelta::hours(1))),
     };
-    let job = station_jobs::add(&mut db, &new, noon()).await.unwrap();
-    files::add_token(&mut db, token, purpose, job, noon() + TimeDelta::hours(1))
-        .await
-        .unwrap();
-    db.commit().await.unwrap();
+    make(server, wanted).await;
 }
 
 /// The state that the last job of this kind ends in.

@@ -7,55 +7,22 @@ use csms::Options;
 use serde_json::{Value, json};
 use store::commands::{self, NewCommand};
 use store::security_events::{self, SecurityEvent};
-use store::station_jobs::{self, Job, JobEvent, Kind, NewJob};
+use store::station_jobs::{self, Job, JobEvent, Kind};
 use store::{Room, Scope};
 
+use crate::jobs::{Wanted, make};
 use crate::support::{Server, Station, eventually, noon};
 
 /// A job of `CP1` with its command queued; its requestId.
 async fn ask(server: &Server, kind: Kind, action: &str, payload: Value) -> i32 {
-    let mut db = server.db.pool.begin().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
-        .await
-        .unwrap();
-    let station = found[0].as_ref().unwrap();
-    let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
-    let mut payload = payload;
-    if action == "GetLog" || action == "SignedUpdateFirmware" {
-        payload["requestId"] = json!(request_id);
-    }
-    let payload = payload.to_string();
-    let command = NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action,
-        payload: &payload,
-        raw: false,
-        actor_kind: "cli",
-        actor_id: None,
-        expires_at: noon() + TimeDelta::minutes(5),
-        rerun_of: None,
-        task_id: None,
-    };
-    let command_id = store::commands::queue(&mut db, &command, noon())
-        .await
-        .unwrap();
-    let job = NewJob {
-        station_id: station.id,
-        site_id: station.site_id,
+    let wanted = Wanted {
         kind,
         action,
-        request_id,
-        command_id,
-        location: None,
-        log_type: None,
+        payload,
         file_id: None,
-        actor_kind: "cli",
-        actor_id: None,
+        token: None,
     };
-    station_jobs::add(&mut db, &job, noon()).await.unwrap();
-    db.commit().await.unwrap();
-    request_id
+    make(server, wanted).await.1
 }
 
 /// Takes the CALL of this action and answers it.

@@ -18,22 +18,8 @@ use uuid::Uuid;
 use crate::{
     chromium::{Browser, Screen},
     running::Running,
-    support::{Fleet, town},
+    support::{Fleet, kept::CERTIFICATE, town},
 };
-
-/// A certificate that nothing depends on; its key was never kept.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
-MIIBrDCCAVGgAwIBAgIUWhaghKxGs2iBFc4/x8qhCZPyVqkwCgYIKoZIzj0EAwIw\n\
-KjENMAsGA1UECgwEQWNtZTEZMBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzAgFw0y\n\
-NjExMjYxNTMzNDhaGA8yMDc2MDMwODE1MzM0OFowKjENMAsGA1UECgwEQWNtZTEZ\n\
-MBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzBZMBMGByqGSM49AgEGCCqGSM49AwEH\n\
-A0IABB4PNxel72GFAPSeYNmQLznk0WL0y/5fd9jGFbGVqXIbYKeHbqnGdXoFUZGo\n\
-T4jlir2jrchy4XUUQYU4isoGm4mjUzBRMB0GA1UdDgQWBBRpRsUW0VmdCiUXkETT\n\
-s5Zq8KlZEDAfBgNVHSMEGDAWgBRpRsUW0VmdCiUXkETTs5Zq8KlZEDAPBgNVHRMB\n\
-Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC1Nh1zYTUrdfJbEFajzJwpjwEg\n\
-cBVgrUq6pBErSIqC1AIhAP/iowuxcDmHqLGMQTDBpUlkBgyOuRMMOLPvjSm1AVTT\n\
------END CERTIFICATE-----\n\
-";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tabs_of_what_is_kept_look_well() {

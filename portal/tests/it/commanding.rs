@@ -5,8 +5,6 @@ use serde_json::json;
 use store::{
     api_keys::KeyScope,
     audit::{self, Actor},
-    charging_profiles,
-    configuration::{self, Reading},
     people::{self, Role, SiteRole},
 };
 
@@ -193,36 +191,9 @@ async fn an_order_is_written_down_with_what_it_changes() {
     let charged = data::charged(&portal, None, "CP-1", 1).await;
     let (station, now) = (charged.station_id, portal.clock.now());
     let mut db = portal.db.pool.acquire().await.unwrap();
-    let answer = configuration::Answer {
-        readings: vec![Reading {
-            key: "HeartbeatInterval".to_owned(),
-            value: Some("300".to_owned()),
-            readonly: Some(false),
-        }],
-        ..configuration::Answer::default()
-    };
-    configuration::note_read(&mut db, station, &answer, now)
-        .await
-        .unwrap();
-    let profile = json!({"chargingProfileId": 3, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Absolute", "chargingSchedule": {"chargingRateUnit": "A",
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}});
-    let sent = charging_profiles::Sent {
-        place: charging_profiles::Place {
-            connector: Some(1),
-            number: 3,
-            stack_level: 0,
-            purpose: "TxDefaultProfile".to_owned(),
-            transaction_number: None,
-        },
-        kind: "Absolute".to_owned(),
-        awaits: None,
-        profile: profile.to_string(),
-        unit: "A".to_owned(),
-    };
-    charging_profiles::set(&mut db, station, uuid::Uuid::nil(), &sent, now)
-        .await
-        .unwrap();
+    data::heartbeat_is_known(&mut db, station, now).await;
+    let schedule = json!({"chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]});
+    let profile = data::profile_is_set(&mut db, station, (3, schedule), now).await;
     let key = portal.key(BOTH, &[]).await;
     let set = json!({"key": "heartbeatinterval", "value": "60"});
     let list = json!({"listVersion": 7, "updateType": "Full", "localAuthorizationList": [

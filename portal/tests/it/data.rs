@@ -1,7 +1,11 @@
 //! What chargers leave behind, written as the csms writes it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 use store::{
+    Connection,
+    charging_profiles::{self, Place, Sent},
+    configuration::{self, Reading},
     ids,
     ingest::{self, Boot, Direction, Effect, EventRow, MessageRow, MeterRow, Start, Status, Stop},
     presence::{self, Connected},
@@ -168,4 +172,49 @@ fn sample(station_id: Uuid, session: Uuid, started_at: DateTime<Utc>, step: i32)
         rest: None,
         flags: None,
     }
+}
+
+/// A station has said that it beats every 300 seconds.
+pub async fn heartbeat_is_known(db: &mut Connection, station: Uuid, now: DateTime<Utc>) {
+    let answer = configuration::Answer {
+        readings: vec![Reading {
+            key: "HeartbeatInterval".to_owned(),
+            value: Some("300".to_owned()),
+            readonly: Some(false),
+        }],
+        ..configuration::Answer::default()
+    };
+    configuration::note_read(db, station, &answer, now)
+        .await
+        .unwrap();
+}
+
+/// A station has accepted a TxDefaultProfile for connector 1, in amperes; what it was sent.
+pub async fn profile_is_set(
+    db: &mut Connection,
+    station: Uuid,
+    (number, schedule): (i32, Value),
+    now: DateTime<Utc>,
+) -> Value {
+    let mut schedule = schedule;
+    schedule["chargingRateUnit"] = json!("A");
+    let profile = json!({"chargingProfileId": number, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
+                         "chargingProfileKind": "Absolute", "chargingSchedule": schedule});
+    let sent = Sent {
+        place: Place {
+            connector: Some(1),
+            number,
+            stack_level: 0,
+            purpose: "TxDefaultProfile".to_owned(),
+            transaction_number: None,
+        },
+        kind: "Absolute".to_owned(),
+        awaits: None,
+        profile: profile.to_string(),
+        unit: "A".to_owned(),
+    };
+    charging_profiles::set(db, station, Uuid::nil(), &sent, now)
+        .await
+        .unwrap();
+    profile
 }

@@ -10,7 +10,7 @@ use store::{
 
 use crate::{
     harness::{BOTH, Portal, complains},
-    station_jobs::CERTIFICATE,
+    support::kept::CERTIFICATE,
 };
 
 const ROTATE: &str = "/api/v1/stations/CP-1/credentials/rotate";

@@ -6,8 +6,6 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 use store::{
-    charging_profiles::{self, Place, Sent},
-    configuration::{self, Reading},
     installed_certificates::{self, HashData},
     local_lists::{self, Chosen},
     people::Role,
@@ -80,20 +78,10 @@ async fn happen(portal: &Portal, site: Uuid, station: Uuid) {
         .await;
 
     let mut db = portal.db.pool.acquire().await.unwrap();
-    let answer = configuration::Answer {
-        readings: vec![Reading {
-            key: "HeartbeatInterval".to_owned(),
-            value: Some("300".to_owned()),
-            readonly: Some(false),
-        }],
-        ..configuration::Answer::default()
-    };
-    configuration::note_read(&mut db, station, &answer, now)
-        .await
-        .unwrap();
-    charging_profiles::set(&mut db, station, Uuid::nil(), &profile(), now)
-        .await
-        .unwrap();
+    data::heartbeat_is_known(&mut db, station, now).await;
+    let schedule = json!({"startSchedule": "2026-11-20T11:00:00Z",
+                          "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]});
+    data::profile_is_set(&mut db, station, (3, schedule), now).await;
     local_lists::version_said(&mut db, station, -1, now)
         .await
         .unwrap();
@@ -137,26 +125,4 @@ async fn happen(portal: &Portal, site: Uuid, station: Uuid) {
         source: Source::Server,
     };
     security_events::note(&mut db, &[&event]).await.unwrap();
-}
-
-fn profile() -> Sent {
-    let profile = json!({
-        "chargingProfileId": 3, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": {"chargingRateUnit": "A", "startSchedule": "2026-11-20T11:00:00Z",
-                             "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]},
-    });
-    Sent {
-        place: Place {
-            connector: Some(1),
-            number: 3,
-            stack_level: 0,
-            purpose: "TxDefaultProfile".to_owned(),
-            transaction_number: None,
-        },
-        kind: "Absolute".to_owned(),
-        awaits: None,
-        profile: profile.to_string(),
-        unit: "A".to_owned(),
-    }
 }

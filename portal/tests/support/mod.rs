@@ -14,6 +14,8 @@ use store::{
 };
 use uuid::Uuid;
 
+pub mod kept;
+
 /// A car at a connector: what it can take and how full it comes and goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Car {
