@@ -6,6 +6,7 @@ use ocpp::Timestamp;
 use serde_json::json;
 use store::{
     Scoped, audit,
+    commands::{self, Command},
     configuration::{self, drift},
     configuration_templates, id_tokens,
     reservations::{self, Asked, Reservation, Said},
@@ -168,7 +169,8 @@ pub(crate) async fn reserve(
     Ok((id, command))
 }
 
-/// Asks a station to give a reservation up.
+/// Asks a station to give a reservation up; what it was not told of yet is taken back instead. Yields the command that was
+/// queued, or the one that was taken back.
 pub(crate) async fn cancel_reservation(
     db: &mut Scoped<'_>,
     viewer: &Viewer,
@@ -188,9 +190,22 @@ pub(crate) async fn cancel_reservation(
     let entity = format!("reservation/{}", reservation.id);
     let detail = json!({"number": reservation.number});
     audit::record(db, &viewer.did(now, "reservation.cancel", entity, detail)).await?;
+    if let Some(unsent) = unsent(db, reservation).await? {
+        orders::cancel(db, viewer, &unsent, now).await?;
+        return Ok(unsent.id);
+    }
     let payload = json!({ "reservationId": reservation.number });
     let order = Order::new("CancelReservation", payload.to_string());
     orders::queue(db, viewer, &station, &order, now).await
+}
+
+/// The ReserveNow, while its station has not heard of it.
+async fn unsent(db: &mut Scoped<'_>, reservation: &Reservation) -> Result<Option<Command>> {
+    let (Some(id), "requested") = (reservation.command_id, reservation.status.as_str()) else {
+        return Ok(None);
+    };
+    let command = commands::get(db, id).await?;
+    Ok(command.filter(|command| command.status == "queued"))
 }
 
 /// Asks a station which version its list has.

@@ -276,7 +276,8 @@ pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
            returning *),
          lost as (
            update reservations r set
-             status = case when c.status in ('timeout', 'unknown') then 'unknown' else 'refused' end,
+             status = case when c.status in ('timeout', 'unknown') then 'unknown'
+                           when c.status = 'cancelled' then 'cancelled' else 'refused' end,
              answer = coalesce(c.error_code, c.status)
            from commands c
            where r.status = 'requested' and c.id = r.command_id
@@ -302,7 +303,10 @@ pub async fn list(
     Ok(sqlx::query_as!(
         Reservation,
         r#"select r.id, s.identity as station, r.site_id, r.number, r.connector, r.id_token, r.parent, r.expires_at,
-                  case when r.status in ('accepted', 'unknown') and r.expires_at <= $4 then 'expired' else r.status end as "status!",
+                  case when r.status in ('accepted', 'unknown') and r.expires_at <= $4 then 'expired'
+                       when r.status = 'requested' and exists (
+                         select from commands c where c.id = r.command_id and c.status = 'cancelled') then 'cancelled'
+                       else r.status end as "status!",
                   r.answer, r.command_id, r.created_at, r.accepted_at,
                   case when r.status = 'accepted' and r.expires_at <= $4 then r.expires_at else r.ended_at end as ended_at,
                   r.transaction_id, r.used_by
@@ -326,7 +330,10 @@ pub async fn get(db: &mut Scoped<'_>, id: Uuid, now: DateTime<Utc>) -> Result<Op
     Ok(sqlx::query_as!(
         Reservation,
         r#"select r.id, s.identity as station, r.site_id, r.number, r.connector, r.id_token, r.parent, r.expires_at,
-                  case when r.status in ('accepted', 'unknown') and r.expires_at <= $2 then 'expired' else r.status end as "status!",
+                  case when r.status in ('accepted', 'unknown') and r.expires_at <= $2 then 'expired'
+                       when r.status = 'requested' and exists (
+                         select from commands c where c.id = r.command_id and c.status = 'cancelled') then 'cancelled'
+                       else r.status end as "status!",
                   r.answer, r.command_id, r.created_at, r.accepted_at,
                   case when r.status = 'accepted' and r.expires_at <= $2 then r.expires_at else r.ended_at end as ended_at,
                   r.transaction_id, r.used_by

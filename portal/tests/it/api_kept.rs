@@ -310,6 +310,49 @@ async fn a_connector_is_reserved_and_given_up() {
     );
 }
 
+/// It is never told of it: neither to keep the connector nor to give it up.
+#[tokio::test]
+async fn a_reservation_that_its_station_has_not_heard_of_is_taken_back() {
+    let rig = Rig::start().await;
+    let mine = rig.portal.key(BOTH, &[rig.site]).await;
+    let path = "/api/v1/stations/CP1/reservations";
+    let wish = json!({"connector": 1, "id_token": "TAG1", "expires_at": "2026-11-20T13:00:00Z"});
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        asked.push(mine.json(Method::POST, path, &wish).await.json());
+    }
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    // By the reservation, or by its command: it comes to the same.
+    let cancels = [
+        format!("/api/v1/reservations/{}/cancel", text(&asked[0], "id")),
+        format!("/api/v1/commands/{}/cancel", text(&asked[1], "command")),
+    ];
+    for cancel in &cancels {
+        let done = mine.json(Method::POST, cancel, &json!({})).await;
+        assert!(done.status.is_success(), "{}", done.body);
+    }
+    for row in &asked {
+        let shown = mine
+            .get(&format!("/api/v1/reservations/{}", text(row, "id")))
+            .await;
+        assert_eq!(shown.json()["status"], "cancelled");
+        let command = mine
+            .get(&format!("/api/v1/commands/{}", text(row, "command")))
+            .await;
+        assert_eq!(command.json()["status"], "cancelled");
+    }
+    assert_eq!(rig.last_command(&mine).await.0, "ReserveNow");
+    // So it stays once the csms has looked.
+    let mut db = rig.portal.db.pool.acquire().await.unwrap();
+    reservations::expire(&mut db, rig.now()).await.unwrap();
+    let list = mine.get(path).await.json();
+    let shown = list["items"].as_array().unwrap();
+    assert!(
+        shown.iter().all(|row| row["status"] == "cancelled"),
+        "{list}"
+    );
+}
+
 #[tokio::test]
 async fn a_refused_reservation_is_shown_and_an_old_one_has_expired() {
     let rig = Rig::start().await;

@@ -3,12 +3,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use store::{
-    charging_profiles::{self, Place, Sent},
-    configuration::{self, Reading},
-    local_lists,
-    people::Role,
-};
+use store::{local_lists, people::Role};
 use uuid::Uuid;
 
 use crate::{
@@ -70,18 +65,8 @@ async fn a_template_is_made_and_the_station_shows_what_differs() {
         .portal
         .signed_in("a@example.org", Role::Admin, &[])
         .await;
-    let answer = configuration::Answer {
-        readings: vec![Reading {
-            key: "HeartbeatInterval".to_owned(),
-            value: Some("300".to_owned()),
-            readonly: Some(false),
-        }],
-        ..configuration::Answer::default()
-    };
     let mut db = rig.portal.db.pool.acquire().await.unwrap();
-    configuration::note_read(&mut db, rig.station, &answer, rig.portal.clock.now())
-        .await
-        .unwrap();
+    data::heartbeat_is_known(&mut db, rig.station, rig.portal.clock.now()).await;
 
     let bad = admin
         .post(
@@ -186,9 +171,20 @@ async fn a_connector_is_reserved_by_a_form() {
         );
     }
     let key = rig.portal.key(crate::harness::BOTH, &[]).await;
-    let row = key.get("/api/v1/reservations").await.json()["items"][0].clone();
-    let cancel = format!("/reservations/{}/cancel", row["id"].as_str().unwrap());
-    done(&who, &cancel, "", path).await;
+    let newest = async || key.get("/api/v1/reservations").await.json()["items"][0].clone();
+    let cancel = |row: &Value| format!("/reservations/{}/cancel", row["id"].as_str().unwrap());
+    done(&who, &cancel(&newest().await), "", path).await;
+    assert_eq!(newest().await["status"], "cancelled");
+    assert_eq!(rig.command().await.0, "ReserveNow");
+
+    // Once it has left, the station has to be asked.
+    done(&who, path, "connector=1&id_token=TAG1&minutes=30", path).await;
+    let mut db = rig.portal.db.pool.acquire().await.unwrap();
+    let now = rig.portal.clock.now();
+    let sent = store::commands::claim(&mut db, rig.station, "m-1", "node", now).await;
+    assert_eq!(sent.unwrap().unwrap().action, "ReserveNow");
+    let row = newest().await;
+    done(&who, &cancel(&row), "", path).await;
     let number = json!({"reservationId": row["number"]});
     assert_eq!(
         rig.command().await,
@@ -238,35 +234,13 @@ async fn a_list_is_kept_from_here_and_shows_what_is_to_be_sent() {
 }
 
 async fn hold(rig: &Rig, number: i32, limit: i32) {
-    let profile = json!({
-        "chargingProfileId": number, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": {"chargingRateUnit": "A", "startSchedule": "2026-11-20T11:00:00Z",
-                             "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}, {"startPeriod": 5400, "limit": 6}]},
+    let schedule = json!({
+        "startSchedule": "2026-11-20T11:00:00Z",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}, {"startPeriod": 5400, "limit": 6}],
     });
-    let sent = Sent {
-        place: Place {
-            connector: Some(1),
-            number,
-            stack_level: 0,
-            purpose: "TxDefaultProfile".to_owned(),
-            transaction_number: None,
-        },
-        kind: "Absolute".to_owned(),
-        awaits: None,
-        profile: profile.to_string(),
-        unit: "A".to_owned(),
-    };
     let mut db = rig.portal.db.pool.acquire().await.unwrap();
-    charging_profiles::set(
-        &mut db,
-        rig.station,
-        Uuid::nil(),
-        &sent,
-        rig.portal.clock.now(),
-    )
-    .await
-    .unwrap();
+    let now = rig.portal.clock.now();
+    data::profile_is_set(&mut db, rig.station, (number, schedule), now).await;
 }
 
 #[tokio::test]

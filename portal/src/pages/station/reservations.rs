@@ -167,8 +167,11 @@ async fn cancel(State(app): State<AppState>, viewer: Viewer, Id(id): Id) -> Resu
         .await?
         .ok_or_else(|| Error::NotFound("there is no such reservation".to_owned()))?;
     viewer.must_control(reservation.site_id)?;
-    kept::cancel_reservation(&mut db, &viewer, &reservation, now).await?;
+    let command = kept::cancel_reservation(&mut db, &viewer, &reservation, now).await?;
     db.commit().await?;
-    let asked = Flash::new("The station was asked to give the reservation up.");
-    Ok(asked.to(&app, &super::path(&reservation.station, SLUG)))
+    let said = match Some(command) == reservation.command_id {
+        true => "The reservation is taken back: the station had not heard of it yet.",
+        false => "The station was asked to give the reservation up.",
+    };
+    Ok(Flash::new(said).to(&app, &super::path(&reservation.station, SLUG)))
 }
