@@ -177,6 +177,10 @@ begin
     for t in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r' loop
         execute format('revoke all on %I from forecourt_portal', t);
     end loop;
+    -- Only a station that nobody accepted is forgotten, whatever a query says.
+    execute 'drop policy if exists forgotten on stations';
+    execute 'create policy forgotten on stations as restrictive for delete to forecourt_portal '
+            'using (registration = ''pending'' and first_accepted_at is null)';
     execute 'alter table sites enable row level security';
     execute 'drop policy if exists rooms on sites';
     execute 'create policy rooms on sites to forecourt_csms, forecourt_billing using (true)';

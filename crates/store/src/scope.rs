@@ -148,6 +148,27 @@ mod tests {
         assert_eq!(open, OPEN);
     }
 
+    /// Whatever a query says: with a station would go all that hangs on it.
+    #[tokio::test]
+    async fn a_station_that_was_accepted_cannot_be_deleted_by_the_portal() {
+        let test = crate::testing::database().await;
+        let mut db = test.pool.acquire().await.unwrap();
+        let rows = "
+            insert into stations (id, identity, registration, created_at, first_accepted_at) values
+                (gen_random_uuid(), 'WAITS', 'pending', now(), null),
+                (gen_random_uuid(), 'WAITS-AGAIN', 'pending', now(), now()),
+                (gen_random_uuid(), 'BLOCKED', 'rejected', now(), null),
+                (gen_random_uuid(), 'IN', 'accepted', now(), now());";
+        sqlx::raw_sql(rows).execute(&mut *db).await.unwrap();
+        let pool = test.pool(crate::Room::Portal);
+        let mut portal = Scope::All.begin(&pool).await.unwrap();
+        let gone: Vec<String> = sqlx::query_scalar("delete from stations returning identity")
+            .fetch_all(&mut *portal)
+            .await
+            .unwrap();
+        assert_eq!(gone, ["WAITS"]);
+    }
+
     #[tokio::test]
     async fn customers_and_what_lago_knows_are_for_readers_of_everything() {
         let test = crate::testing::database().await;
