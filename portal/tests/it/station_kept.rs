@@ -35,8 +35,6 @@ impl Rig {
     async fn command(&self) -> (String, Value) {
         let key = self.portal.key(crate::harness::BOTH, &[]).await;
         let list = key.get("/api/v1/commands?station=CP1&limit=1").await.json();
-        // Or the next one would be as old, and the order theirs by chance.
-        self.portal.clock.advance(std::time::Duration::from_secs(1));
         let command = &list["items"][0];
         (
             command["action"].as_str().unwrap_or_default().to_owned(),
