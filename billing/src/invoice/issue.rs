@@ -4,7 +4,7 @@
 
 mod take_back;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use store::{
@@ -13,6 +13,7 @@ use store::{
     customers::{self, Customer},
     ids,
     invoices::{self, Billable, Kind, NewInvoice, Which},
+    lago::events,
     ledger,
     legal_entities::{self, Issuing, LegalEntity},
     tag_mappings,
@@ -178,7 +179,10 @@ async fn due(
         from: begins - LATE,
         to: ends,
     };
-    let sessions = invoices::billable(db, order.entity, &ended).await?;
+    let mut sessions = invoices::billable(db, order.entity, &ended).await?;
+    if order.customer.is_none() {
+        leave_to_lago(db, &mut sessions).await?;
+    }
     let mut tokens: Vec<String> = sessions.iter().map(|s| s.id_token.clone()).collect();
     tokens.sort_unstable();
     tokens.dedup();
@@ -221,6 +225,14 @@ async fn due(
         }
     }
     Ok(found)
+}
+
+/// Takes out what is in Lago: it is invoiced there, even if the customer is no customer of Lago's any more.
+async fn leave_to_lago(db: &mut Connection, sessions: &mut Vec<Billable>) -> Result<(), Refused> {
+    let ids: Vec<Uuid> = sessions.iter().map(|session| session.session_id).collect();
+    let told: HashSet<Uuid> = events::told(db, &ids).await?.into_iter().collect();
+    sessions.retain(|session| !told.contains(&session.session_id));
+    Ok(())
 }
 
 #[derive(Default)]

@@ -2,17 +2,25 @@
 
 use std::time::Duration;
 
-use billing::lago::{Turn, reconcile, run::Wanted, worker};
+use billing::{
+    invoice::issue::{self, Order},
+    lago::{Turn, reconcile, run::Wanted, worker},
+};
+use chrono::TimeDelta;
 use service::config::{Cadence, MeterFlush};
 use store::{
-    Room, Scope, holds,
+    Room, Scope,
+    audit::Actor,
+    customers, holds,
     lago::{
         events, reconciliations,
         runs::{self, Cause},
         state,
     },
+    shop::Shop,
     tag_mappings,
 };
+use uuid::Uuid;
 
 use crate::rig::Rig;
 
@@ -520,4 +528,47 @@ async fn usage_waits_for_the_release_of_its_price() {
     assert_eq!(flagged.len(), 1);
     assert_eq!(flagged[0].flags, [state::OVER_BILLED]);
     rig.assert_same(2).await;
+}
+
+/// Makes somebody a customer of Lago's, or of nobody's but ours.
+async fn put_in_lago(rig: &Rig, customer: Uuid, id: Option<&str>) {
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    let known = customers::get(&mut db, customer).await.unwrap().unwrap();
+    let fields = customers::Fields {
+        lago_external_id: id.map(str::to_owned),
+        ..known.fields
+    };
+    customers::update(&mut db, customer, &fields).await.unwrap();
+}
+
+/// The statements of the month before, to everybody: how many were issued.
+async fn state_last_month(rig: &Rig, shop: &Shop) -> usize {
+    let order = Order {
+        entity: shop.entity,
+        month: rig.now().date_naive() - TimeDelta::days(31),
+        customer: None,
+        draft: false,
+    };
+    let run = issue::statements(&rig.sync.pool, order, Actor::Cli, rig.now()).await;
+    run.unwrap().issued.len()
+}
+
+#[tokio::test]
+async fn nothing_is_invoiced_both_here_and_in_lago_when_a_customer_moves() {
+    let rig = Rig::new().await;
+    let shop = Shop::open(&rig.db, "HC", "EUR", chrono_tz::UTC, rig.now()).await;
+    let ada = shop.customer("Ada", "", "04A1").await;
+    let last_month = rig.now() - TimeDelta::days(30);
+    shop.sale("04A1", last_month, 10_000, "0.50").await;
+    assert_eq!(state_last_month(&rig, &shop).await, 1);
+
+    put_in_lago(&rig, ada, Some("bolt")).await;
+    let later = shop.sale("04A1", rig.now(), 4_000, "0.50").await;
+    let run = rig.run().await;
+    assert_eq!((run.sessions, run.created, run.sent), (1, 1, 1));
+    assert_eq!(rig.outbox().await[0].session_id, later);
+
+    put_in_lago(&rig, ada, None).await;
+    rig.clock.advance(TimeDelta::days(30).to_std().unwrap());
+    assert_eq!(state_last_month(&rig, &shop).await, 0);
 }

@@ -128,6 +128,15 @@ pub async fn get(db: &mut PgConnection, id: Uuid) -> Result<Option<Tariff>> {
     .await?)
 }
 
+/// Keeps others from adding versions and places to a tariff until this transaction ends: what is decided on what is
+/// there then holds.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("select from tariffs where id = $1 for update", id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// The tariff of this name, whatever the case, that is not archived; or the one of this id.
 pub async fn find(db: &mut PgConnection, name_or_id: &str) -> Result<Option<Tariff>> {
     Ok(sqlx::query_as!(

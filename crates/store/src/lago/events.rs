@@ -236,6 +236,16 @@ pub struct Filter {
     pub status: Option<Status>,
 }
 
+/// Those of these sessions whose usage is told to Lago, or waits to be: all that have an event which Lago did not refuse.
+pub async fn told(db: &mut PgConnection, sessions: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select distinct session_id from lago_events where session_id = any ($1) and status <> 'rejected'",
+        sessions
+    )
+    .fetch_all(db)
+    .await?)
+}
+
 /// The events of the filter, newest first, at most `limit`.
 pub async fn list(db: &mut Scoped<'_>, filter: &Filter, limit: i64) -> Result<Vec<Event>> {
     Ok(sqlx::query_as!(

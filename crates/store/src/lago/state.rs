@@ -166,10 +166,13 @@ pub async fn reopen(
     Ok(opened.rows_affected())
 }
 
-/// The tokens of open sessions, and how many such sessions each has.
+/// The tokens of open sessions, and how many such sessions each has. What is on a document here is paid for here, and not
+/// among them, whoever the customer is today.
 pub async fn open_tokens(db: &mut PgConnection) -> Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
-        r#"select id_token, count(*) as "sessions!" from lago_sync_state where not finalised group by id_token"#
+        r#"select id_token, count(*) as "sessions!" from lago_sync_state s
+           where not finalised and not exists (select from invoiced_sessions i where i.session_id = s.session_id)
+           group by id_token"#
     )
     .fetch_all(db)
     .await?;
@@ -179,7 +182,7 @@ pub async fn open_tokens(db: &mut PgConnection) -> Result<Vec<(String, i64)>> {
         .collect())
 }
 
-/// Open sessions of `tokens` after `after`, by id, at most `limit`.
+/// Open sessions of `tokens` after `after`, by id, at most `limit`, without those on a document here.
 pub async fn open(
     db: &mut PgConnection,
     tokens: &[String],
@@ -202,6 +205,7 @@ pub async fn open(
                and m.at >= x.started_at - interval '1 day' and m.energy_wh is not null
              order by m.at desc limit 1) m on true
            where not s.finalised and s.id_token = any ($1) and s.session_id > $2
+             and not exists (select from invoiced_sessions i where i.session_id = s.session_id)
            order by s.session_id limit $3"#,
         tokens,
         after,
