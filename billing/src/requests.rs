@@ -243,6 +243,18 @@ async fn statements(
     now: DateTime<Utc>,
 ) -> Result<(), Refused> {
     let run = issue::statements(pool, order, actor, now).await?;
+    if run.issued.is_empty() && run.troubles.is_empty() {
+        let month = order.month.format("%Y-%m");
+        return match run.others {
+            0 => Err(Refused::because(format!(
+                "nobody has a session up to {month} that is on no document yet"
+            ))),
+            _ if order.draft => Ok(()),
+            _ => Err(Refused::because(format!(
+                "everybody has their statement of {month} already; what came to light later is on the next one"
+            ))),
+        };
+    }
     for id in &run.issued {
         send::finish(pool, *id, now).await?;
     }

@@ -1,6 +1,6 @@
 //! Payments: recorded by hand or told by a provider, in part, too much, or back.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::json;
 use store::{
@@ -8,13 +8,18 @@ use store::{
     audit::Actor,
     ids,
     invoices::{self, Invoice, Kind, State},
-    ledger,
+    ledger, legal_entities,
     payments::{self, Method, NewPayment},
 };
 use uuid::Uuid;
 
 use super::Refused;
 use crate::books;
+
+/// No payment is greater: one that is was mistyped, and nobody may change the books.
+const MOST: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
+/// Nobody pays longer before the invoice.
+const EARLIEST: Days = Days::new(366);
 
 /// What somebody says was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +63,11 @@ pub async fn record(
         .await?
         .ok_or_else(missing)?;
     check(&invoice, paid)?;
+    let issuing = legal_entities::issuing(db, invoice.legal_entity_id)
+        .await?
+        .ok_or_else(missing)?;
+    let today = now.with_timezone(&issuing.time_zone).date_naive();
+    check_day(&invoice, paid.received_on, today)?;
     let new = NewPayment {
         id: paid.id,
         legal_entity_id: invoice.legal_entity_id,
@@ -106,10 +116,27 @@ fn check(invoice: &Invoice, paid: &Paid) -> Result<(), Refused> {
             currency.exponent()
         )));
     }
+    if paid.amount.abs() > MOST {
+        return Err(Refused::because(format!(
+            "amount {}: expected no more than {MOST}",
+            paid.amount
+        )));
+    }
     if paid.amount.is_sign_negative() && -paid.amount > invoice.paid {
         return Err(Refused::because(format!(
             "amount {}: only {} {currency} was paid for {}",
             paid.amount, invoice.paid, invoice.number
+        )));
+    }
+    Ok(())
+}
+
+/// Whether it can have come on this day.
+fn check_day(invoice: &Invoice, day: NaiveDate, today: NaiveDate) -> Result<(), Refused> {
+    let first = invoice.issued_on - EARLIEST;
+    if day < first || day > today {
+        return Err(Refused::because(format!(
+            "received on {day}: expected a day from {first} to {today}"
         )));
     }
     Ok(())

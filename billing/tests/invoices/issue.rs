@@ -381,13 +381,25 @@ async fn one_session_may_be_credited_alone() {
     let (old, note) = (get(&pool, invoice).await, get(&pool, note).await);
     assert_eq!(note.total, Decimal::new(-595, 2));
     assert_eq!((old.state, old.open), (State::Issued, Decimal::new(238, 2)));
-    // The rest, too: then it is void.
+    // Issued anew is what is left: goodwill is not taken back.
     let mut tx = pool.begin().await.unwrap();
-    issue::credit(&mut tx, invoice, None, "", Actor::Cli, now())
+    let anew = issue::regenerate(&mut tx, invoice, Actor::Cli, now())
         .await
         .unwrap();
     tx.commit().await.unwrap();
+    let anew = get(&pool, anew).await;
+    assert_eq!(
+        (anew.total, anew.replaces),
+        (Decimal::new(238, 2), Some(invoice))
+    );
     assert_eq!(get(&pool, invoice).await.state, State::Void);
+    // The rest, too: then it is void.
+    let mut tx = pool.begin().await.unwrap();
+    issue::credit(&mut tx, anew.id, None, "", Actor::Cli, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(get(&pool, anew.id).await.state, State::Void);
     billing::verify::verify(&pool, now()).await.unwrap();
 }
 

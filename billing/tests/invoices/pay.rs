@@ -52,7 +52,7 @@ fn paid(invoice: Uuid, cents: i64) -> Paid {
 
 async fn record(pool: &Pool, paid: &Paid) -> Result<bool, String> {
     let mut tx = pool.begin().await.unwrap();
-    let result = pay::record(&mut tx, paid, Actor::Cli, now()).await;
+    let result = pay::record(&mut tx, paid, Actor::Cli, at("2026-11-05T12:00:00Z")).await;
     match result {
         Ok(new) => {
             tx.commit().await.unwrap();

@@ -354,7 +354,7 @@ async fn act(
     }
 }
 
-/// `POST /invoices/{number}/credit`: all that is left of it, or the sessions that are ticked.
+/// `POST /invoices/{number}/credit`: the sessions that are ticked. All of it is another button's.
 pub async fn credit(
     State(app): State<AppState>,
     viewer: Viewer,
@@ -368,13 +368,19 @@ pub async fn credit(
             Flash::new("Not done: the reason is a line of at most 200 characters.").to(&app, &back),
         );
     }
-    let ticked: Vec<Uuid> = form
+    let ticked: Option<Vec<Uuid>> = form
         .all("session")
         .into_iter()
-        .filter_map(|id| id.parse().ok())
+        .map(|id| id.parse().ok())
         .collect();
+    let Some(ticked) = ticked.filter(|ticked| !ticked.is_empty()) else {
+        let back = format!("/invoices/{number}");
+        let said =
+            "Not done: tick the sessions to be credited; “Void” takes back the whole invoice.";
+        return Ok(Flash::new(said).to(&app, &back));
+    };
     let wish = Wish::Credit {
-        sessions: Some(ticked).filter(|ticked| !ticked.is_empty()),
+        sessions: Some(ticked),
         reason,
     };
     act(
@@ -459,6 +465,7 @@ pub async fn pay(
         text.parse::<NaiveDate>().ok()
     });
     let reference = form.line("reference", 0..=200);
+    let once = form.optional("once", "the number of a form", |text| text.parse().ok());
     let note = form.line("note", 0..=500);
     if let (true, Some(amount), Some(method), Some(received_on)) =
         (form.is_clean(), amount, method, received_on)
@@ -471,7 +478,7 @@ pub async fn pay(
             amount,
             received_on,
             note,
-            once: form.value("once").parse().ok(),
+            once,
         };
         let back = format!("/invoices/{}", invoice.number);
         let outcome = ask(

@@ -94,6 +94,14 @@ async fn a_month_is_drafted_issued_and_shown() {
         assert!(again.body.contains(says), "{form}: {}", again.body);
     }
     issued(&portal, &admin, &shop).await;
+    let again = format!("seller={}&month=2026-10&do=issue", shop.entity);
+    let again = admin.post("/invoices/issue", &again).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        again.body.contains("that is on no document yet"),
+        "{}",
+        again.body
+    );
     let list = admin.get("/invoices").await;
     for text in [
         "HC-000001",
@@ -179,6 +187,18 @@ async fn an_invoice_is_paid_mailed_issued_anew_and_void() {
             "amount=-5&method=bank&received_on=2026-11-19",
             "only 0 EUR was paid",
         ),
+        (
+            "amount=1000000000001&method=bank&received_on=2026-11-19",
+            "expected no more than 1000000000000",
+        ),
+        (
+            "amount=5&method=bank&received_on=2026-11-21",
+            "expected a day from 2025-11-19 to 2026-11-20",
+        ),
+        (
+            "amount=5&method=bank&received_on=2026-11-19&once=me",
+            "“me” is not the number of a form",
+        ),
     ] {
         let again = admin.post(&format!("{path}/payments"), form).await;
         assert_eq!(
@@ -210,6 +230,14 @@ async fn an_invoice_is_paid_mailed_issued_anew_and_void() {
         .await;
     assert_eq!(mailed.status, StatusCode::SEE_OTHER);
     assert!(admin.get(path).await.body.contains("cfo@mueller.example"));
+
+    // What is credited is what is ticked: nothing, or something unreadable, is not everything.
+    for form in ["reason=Goodwill", "session=first&reason=Goodwill"] {
+        let untold = admin.post(&format!("{path}/credit"), form).await;
+        assert_eq!(untold.header("location"), path, "{form}");
+    }
+    let notes = admin.get("/invoices?state=credit_note").await;
+    assert!(!notes.body.contains("HC-C000001"), "{}", notes.body);
 
     let anew = admin.post(&format!("{path}/regenerate"), "").await;
     assert_eq!(

@@ -34,7 +34,8 @@ pub async fn credit(
     Ok(credited.note)
 }
 
-/// Takes back what is left of an invoice, and issues it anew: with the customer's data and the prices of now.
+/// Takes back what is left of an invoice, and issues it anew: with the customer's data and the prices of now. Sessions that
+/// were written off stay so, unless nothing else is left of it: then they are what is issued anew.
 ///
 /// # Errors
 /// If it is a credit note, was issued anew before, or no session of it can be invoiced.
@@ -45,47 +46,43 @@ pub async fn regenerate(
     now: DateTime<Utc>,
 ) -> Result<Uuid, Refused> {
     let (seller, rows) = to_credit(db, invoice, now).await?;
-    let reason = format!("Replaces {}", rows.invoice.number);
-    let mut kin = invoices::kin(db, invoice, now).await?;
+    let old = &rows.invoice;
+    let kin = invoices::kin(db, invoice, now).await?;
     if let Some(later) = kin
         .iter()
         .find(|other| other.replaces == Some(invoice) && other.kind != Kind::Correction)
     {
         return Err(Refused::because(format!(
             "{} was issued anew as {}",
-            rows.invoice.number, later.number
+            old.number, later.number
         )));
     }
-    if !invoices::live_sessions(db, invoice).await?.is_empty() {
-        let credited = take_back(
-            db,
-            &seller,
-            &rows,
-            None,
-            &format!("Replaced: {}", rows.invoice.number),
-            (actor, now),
-        )
-        .await?;
+    let by = (actor, now);
+    let sessions = if invoices::live_sessions(db, invoice).await?.is_empty() {
+        written_off(db, invoice, &kin).await?
+    } else {
+        let reason = format!("Replaced: {}", old.number);
+        let credited = take_back(db, &seller, &rows, None, &reason, by).await?;
         invoices::free_sessions(db, invoice, &credited.sessions).await?;
-    }
-    // What was written off before comes back, too.
-    kin.retain(|other| other.corrects == Some(invoice));
-    for note in kin {
+        credited.sessions
+    };
+    let reason = format!("Replaces {}", old.number);
+    again(db, &seller, old, old.kind, sessions, reason, by).await
+}
+
+/// What was written off of an invoice, taken off the credit notes for it to be invoiced again.
+async fn written_off(
+    db: &mut Connection,
+    invoice: Uuid,
+    kin: &[Invoice],
+) -> Result<Vec<Uuid>, Refused> {
+    let mut sessions = Vec::new();
+    for note in kin.iter().filter(|other| other.corrects == Some(invoice)) {
         let live = invoices::live_sessions(db, note.id).await?;
         invoices::free_sessions(db, note.id, &live).await?;
+        sessions.extend(live);
     }
-    let sessions: Vec<Uuid> = rows.sessions.iter().map(|s| s.session_id).collect();
-    let kind = rows.invoice.kind;
-    again(
-        db,
-        &seller,
-        &rows.invoice,
-        kind,
-        sessions,
-        reason,
-        (actor, now),
-    )
-    .await
+    Ok(sessions)
 }
 
 /// Takes back sessions of an invoice whose price changed, and invoices them at the new one.
