@@ -155,11 +155,10 @@ fn head(sheet: &mut Sheet, paper: &Paper) {
     sheet.left(LEFT, face, &back);
     sheet.rule(LEFT, 230.0, 149.5, Ink::Hairline);
     sheet.y = 166.0;
-    for (n, line) in recipient(&paper.buyer).into_iter().take(7).enumerate() {
-        let face = if n == 0 { bold(10.0) } else { plain(10.0) };
-        let line = sheet.measure.fit(&line, face, 250.0);
+    let (leading, lines) = addressed(&sheet.measure, &paper.buyer);
+    for (face, line) in lines {
         sheet.left(LEFT, face, &line);
-        sheet.y += 14.0;
+        sheet.y += leading;
     }
     facts(sheet, paper);
     sheet.y = 292.0;
@@ -240,6 +239,31 @@ fn one_line(seller: &Party) -> String {
     let mut parts = vec![seller.name.clone()];
     parts.extend(street_lines(seller));
     parts.join(" · ")
+}
+
+/// How high the address may be: seven gaps of ordinary lines, and the title stays clear of it.
+const ADDRESS: f32 = 7.0 * 14.0 + 4.0;
+
+/// The lines of the address, whole, and how far apart: the longer they are, the smaller.
+fn addressed(measure: &Measure, buyer: &Party) -> (f32, Vec<(Type, String)>) {
+    let set = |size: f32| -> Vec<(Type, String)> {
+        let lines = recipient(buyer).into_iter().enumerate();
+        lines
+            .flat_map(|(n, line)| {
+                let face = if n == 0 { bold(size) } else { plain(size) };
+                let parts = measure.wrap(&printable(&line), face, 250.0);
+                parts.into_iter().map(move |part| (face, part))
+            })
+            .collect()
+    };
+    let sizes = [10.0, 9.0, 8.0, 7.0, 6.0];
+    let leading = |size: f32| size * 1.4;
+    let most = |size: f32| (ADDRESS / leading(size)) as usize + 1;
+    let fits = |size: &f32| set(*size).len() <= most(*size);
+    let size = sizes.into_iter().find(fits).unwrap_or(5.0);
+    let mut lines = set(size);
+    lines.truncate(most(size));
+    (leading(size), lines)
 }
 
 fn recipient(buyer: &Party) -> Vec<String> {

@@ -189,29 +189,43 @@ impl Measure {
         String::new()
     }
 
-    /// The text in lines no wider than `most`; a single word that is wider is cut.
+    /// The text in lines no wider than `most`; a single word that is wider goes on in the next line.
     pub fn wrap(&self, text: &str, of: Type, most: f32) -> Vec<String> {
         let mut lines = Vec::new();
         for paragraph in text.lines() {
             let mut line = String::new();
-            for word in paragraph.split_whitespace() {
+            let words = paragraph.split_whitespace();
+            for word in words.flat_map(|word| self.parts(word, of, most)) {
                 let longer = if line.is_empty() {
-                    word.to_owned()
+                    word.clone()
                 } else {
                     format!("{line} {word}")
                 };
                 if line.is_empty() || self.width(&longer, of) <= most {
                     line = longer;
                 } else {
-                    lines.push(self.fit(&line, of, most));
-                    line = word.to_owned();
+                    lines.push(std::mem::replace(&mut line, word));
                 }
             }
             if !line.is_empty() {
-                lines.push(self.fit(&line, of, most));
+                lines.push(line);
             }
         }
         lines
+    }
+
+    /// A word, in parts where it is wider than `most`.
+    fn parts(&self, word: &str, of: Type, most: f32) -> Vec<String> {
+        let mut parts = vec![String::new()];
+        for letter in word.chars() {
+            let part = parts.last_mut().expect("there is one");
+            part.push(letter);
+            if part.chars().nth(1).is_some() && self.width(part, of) > most {
+                part.pop();
+                parts.push(letter.to_string());
+            }
+        }
+        parts
     }
 }
 

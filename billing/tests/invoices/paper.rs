@@ -312,6 +312,38 @@ fn what_people_are_called_is_printed_whole() {
     assert!(!text.contains('…'), "{text}");
 }
 
+/// Who pays must be named whole: what is too long for a line goes on in the next, smaller if there are many.
+#[test]
+fn long_names_and_addresses_are_printed_whole() {
+    let mut paper = statement(1);
+    paper.seller.country = "DE".to_owned();
+    let name =
+        "Gesellschaft für Ladeinfrastruktur und Flottenmanagement in Süddeutschland mbH & Co. KG";
+    paper.buyer.name = name.to_owned();
+    paper.buyer.address = format!(
+        "{}\nGebäude 7, Eingang Süd, dritter Stock, bei der Buchhaltung abzugeben\n{}",
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsallee 12",
+        "Zu Händen von Frau Dr.-Ing. Anna-Maria Freifrau von und zu Musterhausen-Langenstein\n70173 Stuttgart"
+    );
+    paper.buyer.country = "AT".to_owned();
+    let file = pdf::render(&paper).unwrap();
+    keep("long-names.pdf", &file);
+    let text = text(&file);
+    assert!(!text.contains('…'), "{text}");
+    for word in [name, &paper.buyer.address]
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+    {
+        let end: String = word.chars().rev().take(6).collect();
+        let end: String = end.chars().rev().collect();
+        assert!(
+            text.contains(&end),
+            "{end:?} of {word:?} is missing in:\n{text}"
+        );
+    }
+    assert!(text.contains("Austria"), "{text}");
+}
+
 /// However many there are: a page goes on with a session, never in the middle of one.
 #[test]
 fn a_session_is_kept_together() {
