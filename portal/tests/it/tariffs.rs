@@ -132,6 +132,17 @@ async fn a_version_never_changes_and_the_next_one_begins_later() {
         admin.get(&format!("{path}/3")).await.status,
         StatusCode::NOT_FOUND
     );
+    // Pressed twice, at once or later, it is made once.
+    let again = "energy=0.50&valid_from=2026-12-02T00:00&do=save";
+    let pressed = tokio::join!(admin.post(&path, again), admin.post(&path, again));
+    for answer in [pressed.0, pressed.1] {
+        assert_eq!(answer.header("location"), format!("{path}/2"));
+    }
+    let other = "energy=0.60&valid_from=2026-12-03T00:00&do=save";
+    let pressed = tokio::join!(admin.post(&path, other), admin.post(&path, other));
+    for answer in [pressed.0, pressed.1] {
+        assert_eq!(answer.header("location"), format!("{path}/3"));
+    }
     let mut db = portal.db.pool.acquire().await.unwrap();
     let first = tariffs::versions(&mut db, id).await.unwrap().pop().unwrap();
     assert_eq!(
@@ -297,8 +308,13 @@ async fn it_is_assigned_to_places_and_groups_and_ended_there() {
         format!("group={group}"),
         format!("group={group}&site={site}"),
     ] {
-        let done = admin.post(&path, &form).await;
-        assert_eq!(done.status, StatusCode::SEE_OTHER, "{form}: {}", done.body);
+        // Pressed twice, it is assigned once.
+        for done in <[Answer; 2]>::from(tokio::join!(
+            admin.post(&path, &form),
+            admin.post(&path, &form)
+        )) {
+            assert_eq!(done.status, StatusCode::SEE_OTHER, "{form}: {}", done.body);
+        }
     }
     for (form, field, says) in [
         (

@@ -192,7 +192,19 @@ fn is_blank(form: &Form, rule: &str) -> bool {
         .all(|field| form.value(&format!("{rule}-{field}")).is_empty())
 }
 
+/// Whether what has two ends goes up, in the units that were typed.
+fn complain_of_ends(form: &mut Form, rule: &str) {
+    for unit in ["kwh", "kw", "min"] {
+        let (from, to) = (format!("{rule}{unit}_from"), format!("{rule}{unit}_to"));
+        let from = decimal(form.value(&from)).unwrap_or_default();
+        if decimal(form.value(&to)).is_some_and(|to| to <= from) {
+            form.expected(&to, &format!("more than {from}"));
+        }
+    }
+}
+
 fn element(form: &mut Form, rule: &str, sort: Sort) -> Element {
+    complain_of_ends(form, rule);
     let kinds: &[Kind] = match sort {
         Sort::Window => &[Kind::Energy, Kind::Time],
         Sort::Special => &Kind::ALL,

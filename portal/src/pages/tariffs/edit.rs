@@ -289,7 +289,18 @@ pub async fn create_version(
         if is_trial {
             return tried(&mut db, frame, form, Some(tariff), content, now).await;
         }
-        let number = add_version(&mut db, &viewer, id, valid_from.max(now), content, now).await?;
+        let valid_from = valid_from.max(now);
+        tariffs::lock(&mut db, id).await?;
+        let newest = tariffs::versions(&mut db, id).await?.into_iter().next();
+        if let Some(newest) = newest
+            && newest.valid_from <= valid_from
+            && said(&newest)? == *content
+        {
+            let number = newest.version;
+            let said = format!("Version {number} of “{}” says this already.", tariff.name);
+            return Ok(Flash::new(said).to(&app, &format!("{PATH}/{id}/versions/{number}")));
+        }
+        let number = add_version(&mut db, &viewer, id, valid_from, content, now).await?;
         db.commit().await?;
         let said = format!("Version {number} of “{}” was made.", tariff.name);
         return Ok(Flash::new(said).to(&app, &format!("{PATH}/{id}/versions/{number}")));

@@ -118,6 +118,15 @@ pub async fn assign(
         form.expected("to", "later than its beginning");
     }
     if let (true, Some(place)) = (form.is_clean(), place) {
+        tariffs::lock(&mut db, id).await?;
+        let all = assignments::list(&mut db, Some(id)).await?;
+        let same = |other: &&Assignment| {
+            other.place == place && other.valid_to == to && other.valid_from <= from
+        };
+        if let Some(same) = all.iter().find(same) {
+            let said = format!("“{}” holds at {} already.", tariff.name, name(same));
+            return Ok(Flash::new(said).to(&app, &format!("{PATH}/{id}")));
+        }
         match assignments::assign(&mut db, id, place, from, to, now).await {
             Ok(made) => {
                 let all = assignments::list(&mut db, Some(id)).await?;

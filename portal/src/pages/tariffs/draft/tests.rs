@@ -124,7 +124,7 @@ fn every_wrong_field_is_named() {
                 ("s0-energy", "1"),
             ],
             "s0-kwh_to",
-            "more than",
+            "“3” is not more than 9",
         ),
     ] {
         let mut form = form(fields);
