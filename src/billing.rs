@@ -67,6 +67,11 @@ async fn price(config: &Config, asked: &cli::Price) -> anyhow::Result<()> {
             .context("--to")?,
         ..Walk::default()
     };
+    if let (Some(from), Some(to)) = (walk.from, walk.to)
+        && to <= from
+    {
+        bail!("--to {to}: expected a time after --from {from}");
+    }
     let database = Database::attach(config)?;
     database.expect_migrated().await?;
     let pool = database.pool(Room::Billing, 2)?;

@@ -64,7 +64,12 @@ pub async fn issue(config: &Config, asked: &Issue) -> anyhow::Result<()> {
         };
         let run = match issue::statements(&pool, order, Actor::Cli, now).await {
             Ok(run) => run,
-            Err(Refused::Because(why)) => bail!("{}: {why}", entity.fields.name),
+            // One seller's month may not be over where another's is: they all get their turn.
+            Err(Refused::Because(why)) => {
+                eprintln!("{}: {why}", entity.fields.name);
+                troubles += 1;
+                continue;
+            }
             Err(Refused::Store(error)) => return Err(error.into()),
         };
         for id in &run.issued {

@@ -1,9 +1,12 @@
 //! `forecourt billing sync`: one run of the sync with Lago, by hand.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use billing::lago::{Sync, Turn, run::Wanted};
 use service::{clock::Clock, config::Config, shutdown::Shutdown};
-use store::{Room, lago::runs::Cause};
+use store::{
+    Room,
+    lago::runs::{self, Cause},
+};
 
 use crate::{cli, database::Database};
 
@@ -22,6 +25,12 @@ pub async fn run(config: &Config, asked: &cli::Sync) -> anyhow::Result<()> {
         Clock::system(),
         shutdown.soft().clone(),
     )?;
+    if let Some(replay) = asked.replay {
+        let mut db = sync.pool.acquire().await?;
+        runs::get(&mut db, replay)
+            .await?
+            .with_context(|| format!("--replay {replay}: expected the number of a run"))?;
+    }
     let wanted = Wanted {
         run: asked.replay.is_none().then_some(Cause::Request),
         replay: asked.replay,

@@ -337,6 +337,21 @@ fn wrong_input_is_named_and_changes_nothing() {
             ],
             "name or id of a legal entity",
         ),
+        (
+            &[
+                "billing",
+                "price",
+                "--from",
+                "2026-11-02",
+                "--to",
+                "2026-11-01",
+            ],
+            "expected a time after --from",
+        ),
+        (
+            &["billing", "sync", "--replay", "99"],
+            "expected the number of a run",
+        ),
     ] {
         let error = complained(&here.run(arguments));
         assert!(error.contains(expected), "{arguments:?}: {error}");

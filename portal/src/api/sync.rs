@@ -10,7 +10,7 @@ use store::lago::{
 };
 
 use super::{
-    input::{Fields, Params},
+    input::{FieldsIfAny, Params},
     shape::Stamp,
 };
 use crate::{AppState, Error, Result, auth::Viewer};
@@ -62,7 +62,7 @@ impl From<Run> for Shown {
 pub(crate) async fn request(
     State(app): State<AppState>,
     viewer: Viewer,
-    mut fields: Fields,
+    FieldsIfAny(mut fields): FieldsIfAny,
 ) -> Result<(StatusCode, Json<Value>)> {
     let replay_of = fields.read("replay_of", "the number of a run", Value::as_i64);
     fields.finish()?;
