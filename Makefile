@@ -19,7 +19,8 @@ run: ## Start everything with demo data and six simulated chargers: http://127.0
 test: ## Run every test: pure, wire, database, browser, third-party client
 	@scripts/setup dev
 	@$(MAKE) --no-print-directory peer
-	cargo nextest run --workspace
+# Tests wait more than they reckon: half as many again as there are cores.
+	cargo nextest run --workspace --test-threads $$(( $$(nproc) * 3 / 2 ))
 
 check: ## Formatting, lints, docs, licences, generated code, SQL metadata, firmware without std
 	@scripts/setup dev

@@ -255,6 +255,6 @@ fn address_in(line: &str) -> String {
 }
 
 async fn say(write: &mut OwnedWriteHalf, line: &str) -> io::Result<()> {
-    write.write_all(line.as_bytes()).await?;
-    write.write_all(b"\r\n").await
+    // In one piece: the second of two would wait until the first is confirmed.
+    write.write_all(format!("{line}\r\n").as_bytes()).await
 }

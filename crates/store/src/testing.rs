@@ -10,10 +10,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use nix::sys::statvfs::statvfs;
 use service::{
     clock::Clock,
     postgres::{self, Address, Cluster, ClusterOptions},
 };
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
@@ -21,6 +23,8 @@ use crate::{Pool, Room, partitions, pool};
 
 /// Meter values as old as this find their partition in a test.
 const RETENTION_DAYS: u32 = 62;
+/// Bytes that the databases of a run may take at once.
+const ROOM: u64 = 4 << 30;
 /// Connections of a test's pool: a test is one person, not a fleet.
 const POOL: u32 = 8;
 
@@ -234,8 +238,21 @@ impl Shared {
     }
 }
 
-/// Beside the build, so that two checkouts do not meet: `<target>/tmp/test-postgres`.
+/// In memory where there is room for it, a folder for each build, so that two checkouts do not meet. On a disk the kernel
+/// is busiest: each database is two thousand files that are made and soon deleted.
 fn folder() -> PathBuf {
+    let beside_the_build = beside_the_build();
+    let memory = Path::new("/dev/shm");
+    let room = statvfs(memory).map_or(0, |found| found.blocks_available() * found.fragment_size());
+    if room < ROOM {
+        return beside_the_build;
+    }
+    let build = Sha256::digest(beside_the_build.as_os_str().as_encoded_bytes());
+    memory.join(format!("test-postgres-{}", hex::encode(&build[..6])))
+}
+
+/// `<target>/tmp/test-postgres`.
+fn beside_the_build() -> PathBuf {
     let program = std::env::current_exe().expect("a process knows its program");
     program
         .ancestors()
