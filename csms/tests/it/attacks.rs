@@ -1,6 +1,8 @@
 //! Stations that would have it their own way with the transactions of others. More of the kind are scenario files
 //! (`simulators/scenarios/attacks`), which drive the server through its API as well.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use csms::Options;
 use futures_util::future::join_all;
@@ -92,7 +94,18 @@ async fn t05_foreign_transaction_ids_change_nothing() {
             .step_by(usize::try_from(ATTACKERS).unwrap());
         attacks.push(attack(station, real.iter().chain(share).copied().collect()));
     }
-    join_all(attacks).await;
+    // Meanwhile the victim is served as ever.
+    let over = Cell::new(false);
+    let attacks = async {
+        join_all(attacks).await;
+        over.set(true);
+    };
+    let honest = async {
+        while !over.get() {
+            victim.call("Heartbeat", json!({})).await;
+        }
+    };
+    tokio::join!(attacks, honest);
 
     assert_eq!(of_the_victim(&server).await, before);
     // And it goes on as if nothing had been.
