@@ -4,7 +4,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use store::lookup::{self, StartKey, Token, Transaction, TransactionQuery};
+use store::lookup::{
+    self, ReservationQuery, Reserved, StartKey, Token, Transaction, TransactionQuery,
+};
 use store::stations::Station;
 use store::tag_mappings::{self, Account};
 use store::{Error, Pool, Result};
@@ -28,6 +30,7 @@ pub(crate) struct Lookups {
     accounts: Gather<String, Option<Account>>,
     transactions: Gather<TransactionQuery, Vec<Transaction>>,
     starts: Gather<StartKey, Vec<Transaction>>,
+    reservations: Gather<ReservationQuery, Vec<Reserved>>,
 }
 
 impl Lookups {
@@ -52,6 +55,13 @@ impl Lookups {
             starts: Gather::start(pool, patience, async |pool: &Pool, asked: &[StartKey]| {
                 lookup::starts(&mut *pool.acquire().await?, asked).await
             }),
+            reservations: Gather::start(
+                pool,
+                patience,
+                async |pool: &Pool, asked: &[ReservationQuery]| {
+                    lookup::reservations(&mut *pool.acquire().await?, asked).await
+                },
+            ),
         }
     }
 
@@ -85,6 +95,14 @@ impl Lookups {
         key: StartKey,
     ) -> std::result::Result<Vec<Transaction>, Unavailable> {
         self.starts.ask(key).await
+    }
+
+    /// The reservations of a station that a start may be made on.
+    pub(crate) async fn reservations(
+        &self,
+        query: ReservationQuery,
+    ) -> std::result::Result<Vec<Reserved>, Unavailable> {
+        self.reservations.ask(query).await
     }
 
     /// The open transactions of a station, and the one that the query names.

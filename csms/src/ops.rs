@@ -22,6 +22,7 @@ pub(crate) mod meter;
 pub(crate) mod plausible;
 pub(crate) mod security_event;
 pub(crate) mod skew;
+pub(crate) mod reserved;
 pub(crate) mod start;
 pub(crate) mod station_job;
 pub(crate) mod status;

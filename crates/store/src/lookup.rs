@@ -216,6 +216,67 @@ pub async fn starts(db: &mut PgConnection, keys: &[StartKey]) -> Result<Vec<Vec<
     Ok(found)
 }
 
+/// A start, for the reservations that it may be made on.
+#[derive(Debug, Clone, Copy)]
+pub struct ReservationQuery {
+    /// The station; another station's reservations are never found.
+    pub station_id: Uuid,
+    /// When it began: what expired before is over.
+    pub at: DateTime<Utc>,
+}
+
+/// A reservation as the csms decides on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// Its id.
+    pub id: Uuid,
+    /// The reservationId.
+    pub number: i32,
+    /// 0: the charge point as a whole.
+    pub connector: i32,
+    /// For whom.
+    pub id_token: String,
+    /// The token's group.
+    pub parent: Option<String>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+    /// Since when; `None` while nobody can tell whether the station keeps it.
+    pub accepted_at: Option<DateTime<Utc>>,
+}
+
+/// For each query: the station's reservations that were not over when the start was made, newest first.
+pub async fn reservations(
+    db: &mut PgConnection,
+    queries: &[ReservationQuery],
+) -> Result<Vec<Vec<Reserved>>> {
+    let stations: Vec<Uuid> = queries.iter().map(|query| query.station_id).collect();
+    let times: Vec<DateTime<Utc>> = queries.iter().map(|query| query.at).collect();
+    let rows = sqlx::query!(
+        r#"select ask.n as "n!", r.id, r.number, r.connector, r.id_token, r.parent, r.expires_at, r.accepted_at
+           from unnest($1::uuid[], $2::timestamptz[]) with ordinality as ask (station_id, at, n)
+           join reservations r on r.station_id = ask.station_id
+             and (r.status in ('requested', 'accepted', 'unknown') or r.status = 'expired' and r.expires_at >= ask.at)
+           order by ask.n, r.created_at desc"#,
+        &stations,
+        &times
+    )
+    .fetch_all(db)
+    .await?;
+    let mut found = vec![Vec::new(); queries.len()];
+    for row in rows {
+        found[place(row.n)].push(Reserved {
+            id: row.id,
+            number: row.number,
+            connector: row.connector,
+            id_token: row.id_token,
+            parent: row.parent,
+            expires_at: row.expires_at,
+            accepted_at: row.accepted_at,
+        });
+    }
+    Ok(found)
+}
+
 /// A [`Transaction`] and the place of the question that it answers.
 struct Found {
     n: i64,

@@ -39,7 +39,7 @@ pub struct Reservation {
     pub accepted_at: Option<DateTime<Utc>>,
     /// When the connector was free again, or its transaction began.
     pub ended_at: Option<DateTime<Utc>>,
-    /// The session that used it.
+    /// The session that used it; of a cancelled one, that which another token was given it for.
     pub transaction_id: Option<Uuid>,
     /// That session's token.
     pub used_by: Option<String>,
@@ -84,13 +84,13 @@ pub struct Asked<'a> {
     pub actor_id: Option<Uuid>,
 }
 
-/// A StartTransaction that named a reservation.
+/// A StartTransaction that ended a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
-    /// The station; of another station's reservation nothing is changed.
-    pub station_id: Uuid,
-    /// The reservationId.
-    pub number: i64,
+    /// The reservation's id.
+    pub reservation: Uuid,
+    /// Whose transaction it is.
+    pub by: By,
     /// The transaction.
     pub transaction_id: Uuid,
     /// Its token.
@@ -99,6 +99,17 @@ pub struct Use {
     pub started_at: DateTime<Utc>,
     /// Our time.
     pub received_at: DateTime<Utc>,
+}
+
+/// Whose transaction ended a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The token that it was kept for, or another of its group: the reservation is used.
+    Holder,
+    /// Any other token, by the station's word: OCPP 1.6 has a reservationId name the reservation "that terminates as a
+    /// result of this transaction", so nothing is kept any more, and whom it was kept for had nothing of it. It counts as
+    /// cancelled, which costs nobody anything.
+    Another,
 }
 
 /// A number that no reservation of the station has: people may send numbers of their own, too.
@@ -238,28 +249,28 @@ pub async fn cancelled(
     Ok(())
 }
 
-/// Transactions began on reservations. One that expired meanwhile was used all the same: the station says so, and may say
-/// it late. A number that the station has no reservation of changes nothing.
+/// Transactions began on reservations ([`crate::lookup::reservations`]). One that expired meanwhile was used all the same:
+/// the station says so, and may say it late.
 pub(crate) async fn used(db: &mut PgConnection, uses: &[&Use]) -> Result<()> {
     for said in uses {
         sqlx::query!(
             "with used as (
-               update reservations set status = 'used', transaction_id = $3, used_by = $4,
-                 ended_at = greatest(coalesce(accepted_at, created_at), least($5::timestamptz, expires_at))
-               where id = (select id from reservations
-                           where station_id = $1 and number = $2
-                             and (status in ('requested', 'accepted', 'unknown') or status = 'expired' and $5 <= expires_at)
-                           order by created_at desc limit 1)
+               update reservations set status = $6, transaction_id = $2, used_by = $3,
+                 ended_at = greatest(coalesce(accepted_at, created_at), least($4::timestamptz, expires_at))
+               where id = $1 and status in ('requested', 'accepted', 'unknown', 'expired')
                returning *)
              insert into events (at, kind, site_id, station_id, subject, detail)
-             select $6, 'reservation.used', site_id, station_id, id,
+             select $5, 'reservation.' || status, site_id, station_id, id,
                jsonb_build_object('connector', connector, 'number', number, 'session', transaction_id) from used",
-            said.station_id,
-            i32::try_from(said.number).unwrap_or(0),
+            said.reservation,
             said.transaction_id,
             said.id_token,
             said.started_at,
-            said.received_at
+            said.received_at,
+            match said.by {
+                By::Holder => "used",
+                By::Another => "cancelled",
+            }
         )
         .execute(&mut *db)
         .await?;

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use store::ingest::{Effect, Figures, Start, Stop};
-use store::lookup::{StartKey, Transaction};
-use store::reservations::Use;
+use store::lookup::{ReservationQuery, Reserved, StartKey, Transaction};
+use store::reservations::{By, Use};
 use store::stations::Station;
 
 use super::authorize::{Authorization, Verdict};
+use super::reserved::{self, Claim};
 use super::{Refusal, Seated, authorize, event, told};
 use crate::Csms;
 
@@ -21,6 +22,7 @@ pub(crate) struct Said {
     /// As stated, if it can be true.
     pub(crate) credible_at: Option<DateTime<Utc>>,
     pub(crate) meter_start_wh: i64,
+    /// 0 and less name none.
     pub(crate) reservation_id: Option<i64>,
     /// What the block found odd.
     pub(crate) flags: Vec<String>,
@@ -36,6 +38,20 @@ impl Said {
             meter_start_wh: self.meter_start_wh,
         }
     }
+
+    /// What people see as its time.
+    fn shown_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.credible_at.unwrap_or(now)
+    }
+}
+
+/// What is known of the station where it starts.
+#[derive(Clone, Copy, Default)]
+struct Known<'k> {
+    /// Those that are open, and those of the same start.
+    transactions: &'k [Transaction],
+    /// What was kept for somebody at that time.
+    reserved: &'k [Reserved],
 }
 
 /// A decided start.
@@ -54,11 +70,17 @@ pub(crate) async fn start(
     now: DateTime<Utc>,
 ) -> Result<Decided, Refusal> {
     let key = said.key(&seated.station, now);
-    let (authorization, open, same) = tokio::join!(
+    let query = ReservationQuery {
+        station_id: seated.station.id,
+        at: said.shown_at(now),
+    };
+    let (authorization, open, same, reserved) = tokio::join!(
         authorize::authorize(csms, &said.id_token, now),
         seated.transactions(csms, None),
         csms.lookups.starts(key.clone()),
+        csms.lookups.reservations(query),
     );
+    let reserved = reserved?;
     let (mut authorization, mut found) = (authorization?, open?);
     found.extend(same?);
     if !seated.is_accepted() {
@@ -83,7 +105,11 @@ pub(crate) async fn start(
                     Refusal::Broken
                 })?;
                 let attempt = authorization.attempt(seated.station.id, &said.id_token, now);
-                let mut decided = decide(&seated.station, said, number, authorization, &found, now);
+                let known = Known {
+                    transactions: &found,
+                    reserved: &reserved,
+                };
+                let mut decided = decide(&seated.station, said, number, authorization, known, now);
                 decided.effect.refused_tokens = attempt
                     .filter(|_| seated.is_accepted())
                     .into_iter()
@@ -111,7 +137,11 @@ pub(crate) async fn unannounced(
         tracing::warn!(%error, "no transaction number can be had");
         Refusal::Broken
     })?;
-    Ok(decide(&seated.station, said, number, nobody, found, now))
+    let known = Known {
+        transactions: found,
+        reserved: &[],
+    };
+    Ok(decide(&seated.station, said, number, nobody, known, now))
 }
 
 /// The transaction that this start already made.
@@ -144,12 +174,24 @@ fn decide(
     said: Said,
     number: i64,
     authorization: Authorization,
-    found: &[Transaction],
+    known: Known<'_>,
     now: DateTime<Utc>,
 ) -> Decided {
-    let key = said.key(station, now);
+    let (key, shown_at) = (said.key(station, now), said.shown_at(now));
     let id = store::ids::new_id(now);
+    let reservation_id = said.reservation_id.filter(|number| *number > 0);
+    let claim = Claim {
+        named: reservation_id,
+        connector: said.connector,
+        id_token: &said.id_token,
+        parent: authorization.parent.as_deref(),
+        at: shown_at,
+    };
+    let ended = reserved::ended_by(&claim, known.reserved);
     let mut flags = said.flags;
+    if ended.is_some_and(|(_, by)| by == By::Another) {
+        flags.push(reserved::OF_ANOTHER.to_owned());
+    }
     if authorization.verdict != Verdict::Accepted {
         flags.push(format!("token-{:?}", authorization.verdict).to_lowercase());
     }
@@ -161,10 +203,10 @@ fn decide(
         connector: said.connector,
         id_token: said.id_token,
         started_at: key.started_at,
-        shown_at: said.credible_at.unwrap_or(now),
+        shown_at,
         received_at: now,
         meter_start_wh: said.meter_start_wh,
-        reservation_id: said.reservation_id.filter(|reservation| *reservation > 0),
+        reservation_id,
         site_id: station.site_id,
         flags,
     };
@@ -183,7 +225,8 @@ fn decide(
     };
     let detail = json!({ "connector": start.connector, "number": number });
     let mut effect = told(event(station, now, "transaction.started", Some(id), detail));
-    for old in found.iter().filter(|old| is_superseded(old, &start)) {
+    let old = known.transactions.iter();
+    for old in old.filter(|old| is_superseded(old, &start)) {
         effect.stops.push(supersede(old, &start, now));
         let detail =
             json!({ "connector": old.connector, "number": old.number, "superseded": true });
@@ -195,9 +238,9 @@ fn decide(
             detail,
         ));
     }
-    effect.uses.extend(start.reservation_id.map(|number| Use {
-        station_id: start.station_id,
-        number,
+    effect.uses.extend(ended.map(|(reservation, by)| Use {
+        reservation: reservation.id,
+        by,
         transaction_id: start.id,
         id_token: start.id_token.clone(),
         started_at: start.shown_at,
@@ -285,6 +328,13 @@ mod tests {
         }
     }
 
+    fn open_there(transactions: &[Transaction]) -> Known<'_> {
+        Known {
+            transactions,
+            reserved: &[],
+        }
+    }
+
     const NOW: &str = "2026-11-20T12:00:00Z";
 
     fn same(said: &Said, found: &[Transaction]) -> bool {
@@ -349,15 +399,15 @@ mod tests {
             said("2026-11-20T10:00:00Z"),
             5,
             accepted.clone(),
-            std::slice::from_ref(&open),
+            open_there(std::slice::from_ref(&open)),
             time(NOW),
         );
         assert_eq!(decided.effect.stops[0].flags, ["superseded"]);
         assert_eq!(decided.effect.stops[0].transaction_id, open.id);
         assert_eq!(decided.effect.starts[0].id, decided.transaction.id);
         let after = |said: Said, open: &Transaction| {
-            let found = std::slice::from_ref(open);
-            decide(&station(), said, 5, accepted.clone(), found, time(NOW))
+            let known = open_there(std::slice::from_ref(open));
+            decide(&station(), said, 5, accepted.clone(), known, time(NOW))
                 .effect
                 .stops
                 .len()
@@ -383,31 +433,70 @@ mod tests {
             parent: None,
             expires_at: None,
         };
-        let decided = decide(&station(), said(NOW), 5, invalid, &[], time(NOW));
+        let decided = decide(
+            &station(),
+            said(NOW),
+            5,
+            invalid,
+            Known::default(),
+            time(NOW),
+        );
         assert_eq!(decided.effect.starts[0].flags, ["token-invalid"]);
         assert_eq!(decided.effect.starts[0].reservation_id, None);
     }
 
     #[test]
-    fn a_start_uses_the_reservation_that_it_names_and_zero_names_none() {
+    fn a_start_on_the_reservation_of_another_is_flagged_and_zero_names_none() {
         let accepted = Authorization {
             verdict: Verdict::Accepted,
             parent: None,
             expires_at: None,
         };
-        let uses = |reservation_id| {
+        let reserved = [Reserved {
+            id: Uuid::from_u128(3),
+            number: 12,
+            connector: 2,
+            id_token: "OTHER".to_owned(),
+            parent: None,
+            expires_at: time(NOW),
+            accepted_at: Some(time(NOW)),
+        }];
+        let begun = |reservation_id, id_token: &str| {
             let said = Said {
                 reservation_id,
+                id_token: id_token.to_owned(),
                 ..said(NOW)
             };
-            let decided = decide(&station(), said, 5, accepted.clone(), &[], time(NOW));
-            assert_eq!(decided.effect.starts[0].id, decided.transaction.id);
-            let uses = decided.effect.uses;
-            uses.into_iter().map(|used| used.number).collect::<Vec<_>>()
+            let known = Known {
+                transactions: &[],
+                reserved: &reserved,
+            };
+            let effect = decide(&station(), said, 5, accepted.clone(), known, time(NOW)).effect;
+            let uses = effect.uses.iter().map(|used| (used.reservation, used.by));
+            assert!(
+                effect
+                    .uses
+                    .iter()
+                    .all(|used| used.transaction_id == effect.starts[0].id)
+            );
+            (
+                uses.collect::<Vec<_>>(),
+                effect.starts[0].flags.clone(),
+                effect.starts[0].reservation_id,
+            )
         };
-        assert_eq!(uses(Some(12)), [12]);
-        assert_eq!(uses(Some(0)), [0; 0]);
-        assert_eq!(uses(Some(-1)), [0; 0]);
-        assert_eq!(uses(None), [0; 0]);
+        let id = Uuid::from_u128(3);
+        assert_eq!(
+            begun(Some(12), "other"),
+            (vec![(id, By::Holder)], vec![], Some(12))
+        );
+        let flag = "reservation-of-another".to_owned();
+        assert_eq!(
+            begun(Some(12), "TAG"),
+            (vec![(id, By::Another)], vec![flag], Some(12))
+        );
+        for none in [Some(0), Some(-1), None] {
+            assert_eq!(begun(none, "TAG"), (vec![], vec![], None));
+        }
     }
 }

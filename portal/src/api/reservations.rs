@@ -37,7 +37,9 @@ pub(crate) struct Reservation {
     created_at: Stamp,
     accepted_at: Option<Stamp>,
     ended_at: Option<Stamp>,
+    /// The one that used it; of a cancelled one, that which another token was given it for.
     session: Option<Uuid>,
+    /// That session's token.
     used_by: Option<String>,
 }
 

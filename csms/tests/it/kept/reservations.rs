@@ -35,6 +35,7 @@ fn reserve(number: i32, connector: i32) -> Value {
 async fn tc_046_and_053_a_start_uses_its_reservation_and_a_foreign_one_nothing() {
     let server = Server::start().await;
     server.add_station("CP2", None).await;
+    server.put_token("SIBLING", "accepted", Some("GROUP")).await;
     let mut station = server.station().await;
     for (number, connector) in [(41, 1), (42, 0)] {
         let what = ("ReserveNow", reserve(number, connector));
@@ -57,7 +58,7 @@ async fn tc_046_and_053_a_start_uses_its_reservation_and_a_foreign_one_nothing()
         "another station's"
     );
 
-    let none = start(0, 2, "TAG1", noon());
+    let none = start(0, 2, "STRANGER", noon());
     station.call("StartTransaction", none).await;
     let begun = noon();
     station
@@ -88,6 +89,71 @@ async fn tc_046_and_053_a_start_uses_its_reservation_and_a_foreign_one_nothing()
         (used.status.as_str(), used.used_by.as_deref()),
         ("used", Some("SIBLING"))
     );
+}
+
+#[tokio::test]
+async fn a_start_by_another_tag_ends_a_reservation_without_using_it_and_is_flagged() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let what = ("ReserveNow", reserve(43, 1));
+    answered(&server, &mut station, what, json!({"status": "Accepted"})).await;
+    server.put_token("TAG3", "accepted", Some("OTHERS")).await;
+    let start = json!({"connectorId": 1, "idTag": "TAG3", "meterStart": 0, "timestamp": noon(), "reservationId": 43});
+    let told = station.call("StartTransaction", start).await;
+    assert_eq!(told["idTagInfo"]["status"], "Accepted");
+
+    let gone = reservation(&server, 43).await;
+    assert_eq!(
+        (gone.status.as_str(), gone.used_by.as_deref()),
+        ("cancelled", Some("TAG3"))
+    );
+    let session = server.sessions().await.remove(0);
+    assert_eq!(gone.transaction_id, Some(session.id));
+    assert_eq!(session.flags, ["reservation-of-another"]);
+    let kinds = eventually("the event", async || {
+        let mut db = connection(&server).await;
+        let events = store::events::after(&mut db, Default::default(), 500)
+            .await
+            .unwrap();
+        let of_it = events.iter().filter(|event| event.subject == Some(gone.id));
+        let kinds: Vec<String> = of_it.map(|event| event.kind.clone()).collect();
+        (kinds.len() > 1).then_some(kinds)
+    })
+    .await;
+    assert_eq!(kinds, ["reservation.accepted", "reservation.cancelled"]);
+}
+
+#[tokio::test]
+async fn a_start_by_the_holder_uses_a_reservation_that_it_does_not_name() {
+    let server = Server::start().await;
+    server.put_token("SIBLING", "accepted", Some("group")).await;
+    let mut station = server.station().await;
+    let start = |connector: i32, tag: &str| json!({"connectorId": connector, "idTag": tag, "meterStart": 0, "timestamp": noon()});
+    for (number, connector) in [(44, 1), (45, 2)] {
+        let what = ("ReserveNow", reserve(number, connector));
+        answered(&server, &mut station, what, json!({"status": "Accepted"})).await;
+    }
+    // Elsewhere, or by somebody else, it is not meant.
+    station.call("StartTransaction", start(3, "TAG1")).await;
+    station.call("StartTransaction", start(1, "TAG3")).await;
+    for number in [44, 45] {
+        assert_eq!(reservation(&server, number).await.status, "accepted");
+    }
+    for (number, connector, tag) in [(44, 1, "tag1"), (45, 2, "SIBLING")] {
+        station
+            .call("StartTransaction", start(connector, tag))
+            .await;
+        let used = reservation(&server, number).await;
+        assert_eq!(
+            (used.status.as_str(), used.used_by.as_deref()),
+            ("used", Some(tag))
+        );
+        let sessions = server.sessions().await;
+        let session = sessions
+            .iter()
+            .find(|row| Some(row.id) == used.transaction_id);
+        assert_eq!(session.unwrap().flags, [] as [String; 0]);
+    }
 }
 
 #[tokio::test]
