@@ -100,8 +100,6 @@ struct Charging {
     pieced: Option<(i64, i64)>,
 }
 
-/// Connectors remembered as charging, at most: a station names whatever numbers it likes.
-const MOST_CHARGING: usize = 100;
 /// A StartTransaction may be so late behind the status: before that nothing is pieced together.
 const LATE_START: TimeDelta = TimeDelta::seconds(60);
 
@@ -157,7 +155,7 @@ impl Seated {
     pub(crate) fn says(
         &self,
         connector: i32,
-        status: &str,
+        state: &str,
         at: DateTime<Utc>,
     ) -> Option<(i64, i64)> {
         let mut memory = self.memory();
@@ -165,8 +163,8 @@ impl Seated {
             .charging
             .iter()
             .position(|charging| charging.connector == connector);
-        match (status, known) {
-            ("Charging", None) if connector > 0 && memory.charging.len() < MOST_CHARGING => {
+        match (state, known) {
+            ("Charging", None) if (1..=status::HIGHEST_CONNECTOR).contains(&connector) => {
                 memory.charging.push(Charging {
                     connector,
                     since: at,
@@ -345,7 +343,8 @@ mod tests {
         for connector in 1..100_000 {
             seated.says(connector, "Charging", then);
         }
-        assert_eq!(seated.memory().charging.len(), MOST_CHARGING);
+        let most = usize::try_from(status::HIGHEST_CONNECTOR).unwrap();
+        assert_eq!(seated.memory().charging.len(), most);
         // Whoever is remembered still is, and gives its place up.
         let later = then + LATE_START;
         assert_eq!(seated.charges_unannounced(1, later), Some(then));

@@ -47,6 +47,8 @@ struct Decided {
     renumber: Option<Box<dyn FnOnce(i64) -> String + Send>>,
     /// What the samples of this transaction come to when they are durable.
     figures: Option<(Uuid, Option<Figures>)>,
+    /// What is odd about the message beyond its form, for the message log.
+    note: Option<String>,
 }
 
 impl Decided {
@@ -57,6 +59,7 @@ impl Decided {
             transaction: None,
             renumber: None,
             figures: None,
+            note: None,
         }
     }
 }
@@ -209,6 +212,8 @@ impl Call {
         let shown = self.shown();
         let starts = self.seated.station.options.starts_when_plugged();
         let status = decided.effect.statuses.first().filter(|_| starts).cloned();
+        let findings: Vec<String> = findings.into_iter().chain(decided.note.take()).collect();
+        let findings = (!findings.is_empty()).then(|| findings.join("; "));
         let row = self.row(decided.answer.clone(), None, findings);
         decided.effect.messages.push(row);
         let station = self.seated.station.id;

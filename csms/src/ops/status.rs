@@ -7,6 +7,11 @@ use store::stations::Station;
 
 use super::{event, told};
 
+/// The highest connectorId that a station is believed to have. One identity may stand for many charge points (quirk 50), but
+/// none for more than this: past it, what is said of a connector goes to the message log alone, so that no station fills
+/// tables and pages with connectors that it invents. Transactions are kept whatever their connector.
+pub(crate) const HIGHEST_CONNECTOR: i32 = 250;
+
 /// What a station says of a connector.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
@@ -18,6 +23,11 @@ pub(crate) struct Said {
     pub(crate) info: Option<String>,
     /// If it gave one that can be believed.
     pub(crate) at: Option<DateTime<Utc>>,
+}
+
+/// Whether no station has a connector of this number. What is left out is the station itself.
+pub(crate) fn is_invented(connector: Option<i64>) -> bool {
+    connector.is_some_and(|id| !(0..=i64::from(HIGHEST_CONNECTOR)).contains(&id))
 }
 
 /// The rows.

@@ -87,6 +87,9 @@ pub(super) async fn authorize(call: &Call) -> Result<Decided, Refusal> {
 pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
     let request: StartTransactionRequest = decode(&call.payload)?;
     let mut flags = time_flags(request.timestamp, call.now);
+    if status::is_invented(request.connector_id) {
+        flags.push("connector-absurd".to_owned());
+    }
     let meter_start = noted_register(request.meter_start, "meter-start", &mut flags);
     let said = start::Said {
         connector: connector(request.connector_id),
@@ -114,6 +117,7 @@ pub(super) async fn start_transaction(call: &Call) -> Result<Decided, Refusal> {
         transaction: Some(decided.transaction),
         renumber: Some(Box::new(move |number| answer(number, info))),
         figures: None,
+        note: None,
     })
 }
 
@@ -203,6 +207,9 @@ fn register_of(effect: &Effect) -> Option<i64> {
 
 pub(super) async fn status_notification(call: &Call) -> Result<Decided, Refusal> {
     let request: StatusNotificationRequest = decode(&call.payload)?;
+    if status::is_invented(request.connector_id) {
+        return Ok(invented(call, request));
+    }
     let said = status::Said {
         connector: connector(request.connector_id),
         status: request
@@ -246,6 +253,22 @@ pub(super) async fn status_notification(call: &Call) -> Result<Decided, Refusal>
         transaction,
         ..Decided::new(&StatusNotificationResponse {}, effect)
     })
+}
+
+/// Nothing is kept of a connector that no station has, but for the message.
+fn invented(call: &Call, request: StatusNotificationRequest) -> Decided {
+    let connector = request.connector_id.unwrap_or_default();
+    let effect = Effect {
+        clocks: clocks(call, [request.timestamp]),
+        ..Effect::default()
+    };
+    Decided {
+        note: Some(format!(
+            "/connectorId is {connector}: expected a number from 0 to {}; no connector is kept of it",
+            status::HIGHEST_CONNECTOR
+        )),
+        ..Decided::new(&StatusNotificationResponse {}, effect)
+    }
 }
 
 pub(super) async fn stop_transaction(call: &Call) -> Result<Decided, Refusal> {

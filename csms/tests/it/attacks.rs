@@ -206,6 +206,53 @@ async fn t08_a_register_that_rolls_over_is_flagged_and_never_negative() {
     assert_eq!(flags_of(&server, number).await, ["meter-ran-backwards"]);
 }
 
+/// What no station has makes no connector, and is in the message log all the same; charges there are charges.
+#[tokio::test]
+async fn connectors_that_a_station_invents_fill_no_table_and_keep_no_charge_out() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    for connector in [0, 250, 251, 65_536, -1, i64::MAX] {
+        let status =
+            json!({ "connectorId": connector, "status": "Available", "errorCode": "NoError" });
+        let answer = station.call("StatusNotification", status).await;
+        assert_eq!(answer, json!({}), "{connector}");
+    }
+    let pool = server.db.pool(Room::Portal);
+    let mut db = Scope::All.begin(&pool).await.unwrap();
+    let shown = store::stations_read::get(&mut db, "CP1").await.unwrap();
+    let shown = shown.unwrap().connectors;
+    let kept: Vec<i32> = shown.iter().map(|connector| connector.evse).collect();
+    assert_eq!(kept, [0, 250]);
+    let filter = store::messages::Filter {
+        action: Some("StatusNotification".to_owned()),
+        ..Default::default()
+    };
+    let log = store::messages::list(&mut db, &filter, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(log.len(), 6);
+    for connector in [251, 65_536, -1, i64::MAX] {
+        let note = format!("/connectorId is {connector}: expected a number from 0 to 250");
+        let notes = |found: &&store::messages::Message| {
+            let findings = found.findings.as_deref();
+            findings.is_some_and(|findings| findings.contains(&note))
+        };
+        assert_eq!(log.iter().filter(notes).count(), 1, "{log:?}");
+    }
+    for (connector, flags) in [(250, &[][..]), (251, &["connector-absurd"])] {
+        let (number, _) = began(&mut station, connector).await;
+        assert!(number > 0);
+        assert_eq!(flags_of(&server, number).await, flags);
+        let stop = json!({ "transactionId": number, "meterStop": 6000, "timestamp": noon() });
+        station.call("StopTransaction", stop).await;
+        let sessions = server.sessions().await;
+        let ended = sessions
+            .iter()
+            .find(|one| one.transaction_id == Some(number));
+        assert_eq!(ended.unwrap().energy_wh, Some(1000));
+    }
+}
+
 /// T07: samples of times for which nothing was made are acknowledged and kept aside, alone, among good ones, and in a batch
 /// of many stations, where they spoil nothing.
 #[tokio::test]
