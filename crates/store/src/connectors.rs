@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{Result, Scoped};
@@ -233,4 +234,16 @@ async fn charging_at(
         .into_iter()
         .map(|row| (row.station_id, (row.active, row.power_w)))
         .collect())
+}
+
+/// Whether every connector that is known of a station, of itself apart, is in one of these states; false if none is known.
+pub async fn are_all(db: &mut PgConnection, station_id: Uuid, states: &[&str]) -> Result<bool> {
+    let states: Vec<String> = states.iter().map(|state| (*state).to_owned()).collect();
+    Ok(sqlx::query_scalar!(
+        r#"select coalesce(bool_and(status = any ($2)), false) as "are!" from connectors where station_id = $1 and evse > 0"#,
+        station_id,
+        &states
+    )
+    .fetch_one(db)
+    .await?)
 }

@@ -36,7 +36,10 @@ pub(crate) struct Effects {
 /// A message that commands waited for.
 pub(crate) struct Seen {
     station: Uuid,
+    /// Those that it shows the effect of.
     commands: Vec<Uuid>,
+    /// Those that it shows the effect of if every connector of the station is in one of these states.
+    wholes: Vec<(Uuid, &'static [&'static str])>,
     words: String,
     at: DateTime<Utc>,
 }
@@ -111,14 +114,20 @@ impl Effects {
             return None;
         }
         let payload: Value = serde_json::from_str(payload).unwrap_or_default();
-        let commands: Vec<Uuid> = awaited
+        let (mut commands, mut wholes) = (Vec::new(), Vec::new());
+        for known in awaited
             .iter()
             .filter(|known| known.sequel.is(message, &payload))
-            .map(|known| known.command)
-            .collect();
-        (!commands.is_empty()).then(|| Seen {
+        {
+            match known.sequel.is_enough(&payload) {
+                true => commands.push(known.command),
+                false => wholes.push((known.command, known.sequel.whole)),
+            }
+        }
+        (!commands.is_empty() || !wholes.is_empty()).then(|| Seen {
             station,
             commands,
+            wholes,
             words: words(message, &payload),
             at: now,
         })
@@ -131,13 +140,20 @@ impl Effects {
     }
 }
 
-/// Writes what was seen into the commands' rows. The station does not wait for it.
-pub(crate) fn note(csms: &Arc<Csms>, seen: Seen) {
+/// Writes what was seen into the commands' rows. The station does not wait for it. What is said of connectors is durable by
+/// now, so that of two that say it at once the later sees both.
+pub(crate) fn note(csms: &Arc<Csms>, mut seen: Seen) {
     csms.effects.forget(&seen);
     let csms = csms.clone();
     tokio::spawn(async move {
         let written = async {
             let mut connection = csms.pool.acquire().await?;
+            for (command, states) in std::mem::take(&mut seen.wholes) {
+                if store::connectors::are_all(&mut connection, seen.station, states).await? {
+                    seen.commands.push(command);
+                }
+            }
+            csms.effects.forget(&seen);
             store::commands::note_effect(&mut connection, &seen.commands, &seen.words, seen.at)
                 .await
         };

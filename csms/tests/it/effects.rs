@@ -102,6 +102,54 @@ async fn a_message_that_fits_is_seen_as_the_effect_and_no_other() {
     assert_eq!(command(&server, refused.id).await.effect, None);
 }
 
+/// Of a whole station every connector must say so, or the station itself.
+#[tokio::test]
+async fn a_whole_station_is_unavailable_when_all_of_it_is() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let says = |connector: i32, status: &str| json!({"connectorId": connector, "status": status, "errorCode": "NoError"});
+    for connector in [1, 2] {
+        station
+            .call("StatusNotification", says(connector, "Available"))
+            .await;
+    }
+    let order = |kind: &str| {
+        (
+            "ChangeAvailability",
+            json!({"connectorId": 0, "type": kind}),
+        )
+    };
+    let all = order("Inoperative");
+    let all = answered(&server, &mut station, all, json!({"status": "Accepted"})).await;
+    station
+        .call("StatusNotification", says(1, "Unavailable"))
+        .await;
+    // What is noted later was asked for later: the first would stand beside it.
+    let trigger = ("TriggerMessage", json!({"requestedMessage": "Heartbeat"}));
+    let accepted = json!({"status": "Accepted"});
+    let trigger = answered(&server, &mut station, trigger, accepted).await;
+    station.call("Heartbeat", json!({})).await;
+    effect(&server, trigger.id).await;
+    assert_eq!(command(&server, all.id).await.effect, None);
+    station
+        .call("StatusNotification", says(2, "Unavailable"))
+        .await;
+    assert_eq!(
+        effect(&server, all.id).await,
+        "StatusNotification: Unavailable (connector 2)"
+    );
+
+    let all = order("Operative");
+    let all = answered(&server, &mut station, all, json!({"status": "Accepted"})).await;
+    station
+        .call("StatusNotification", says(0, "Available"))
+        .await;
+    assert_eq!(
+        effect(&server, all.id).await,
+        "StatusNotification: Available (connector 0)"
+    );
+}
+
 #[tokio::test]
 async fn a_remote_start_and_stop_are_seen_by_their_transactions() {
     let server = Server::start().await;

@@ -11,6 +11,9 @@ pub struct Sequel {
     pub message: String,
     /// What the fields of its payload must say.
     wants: Vec<(&'static str, Want)>,
+    /// What every known connector of the station must say, unless the message is of the station itself (connectorId 0).
+    /// Empty: the message is enough.
+    pub whole: &'static [&'static str],
     /// How long after the answer it is still taken for the effect.
     pub patience: TimeDelta,
 }
@@ -36,6 +39,7 @@ impl Sequel {
         let soon = |message: &str| Sequel {
             message: message.to_owned(),
             wants: Vec::new(),
+            whole: &[],
             patience: TimeDelta::minutes(10),
         };
         let late = |message: &str| Sequel {
@@ -55,7 +59,8 @@ impl Sequel {
             "RemoteStopTransaction" => {
                 soon("StopTransaction").number("transactionId", number("transactionId"))
             }
-            // Of the whole station, each connector says so.
+            // "The status change applies to the Charge Point and all Connectors" (OCPP 1.6 5.2), and each of them says so. A
+            // station that speaks of itself (connector 0) has said it for all.
             "ChangeAvailability" => {
                 let states: &[&str] = match text("type") {
                     Some("Inoperative") => &["Unavailable"],
@@ -67,9 +72,12 @@ impl Sequel {
                         "Reserved",
                     ],
                 };
-                late("StatusNotification")
-                    .at(number("connectorId").filter(|connector| *connector != 0))
-                    .want("status", Want::OneOf(states))
+                let one = number("connectorId").filter(|connector| *connector != 0);
+                let said = late("StatusNotification").at(one);
+                Sequel {
+                    whole: if one.is_none() { states } else { &[] },
+                    ..said.want("status", Want::OneOf(states))
+                }
             }
             "ReserveNow" => soon("StatusNotification")
                 .at(number("connectorId").filter(|connector| *connector != 0))
@@ -111,6 +119,11 @@ impl Sequel {
                     Want::Not(word) => said.as_str() != Some(word),
                 }
             })
+    }
+
+    /// Whether a message that fits shows the effect by itself. Otherwise every connector has to be looked at.
+    pub fn is_enough(&self, payload: &Value) -> bool {
+        self.whole.is_empty() || payload["connectorId"].as_i64() == Some(0)
     }
 
     fn want(mut self, name: &'static str, want: Want) -> Self {
@@ -294,6 +307,20 @@ mod tests {
         }
         assert_eq!(Sequel::of("GetConfiguration", "{}"), None);
         assert_eq!(Sequel::of("TriggerMessage", "{}"), None);
+    }
+
+    #[test]
+    fn of_a_whole_station_one_connectors_word_is_not_enough() {
+        let enough = |asked: Value, connector: i64| {
+            let sequel = Sequel::of("ChangeAvailability", &asked.to_string()).unwrap();
+            let said = json!({"connectorId": connector, "status": "Unavailable"});
+            assert!(sequel.is("StatusNotification", &said));
+            sequel.is_enough(&said)
+        };
+        let whole = json!({"connectorId": 0, "type": "Inoperative"});
+        assert!(!enough(whole.clone(), 1));
+        assert!(enough(whole, 0));
+        assert!(enough(json!({"connectorId": 1, "type": "Inoperative"}), 1));
     }
 
     #[test]
