@@ -40,6 +40,7 @@ use service::clock::Clock;
 use service::config::UnknownStations;
 use service::shutdown::Shutdown;
 use store::Pool;
+use store::csms_nodes::Offer;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -129,6 +130,25 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// What a node of these options offers to chargers.
+    fn offer<'a>(&self, node: &'a str) -> Offer<'a> {
+        let tls = self.tls.as_deref();
+        // A balancer that takes TLS off tells of it, but of no certificate.
+        let highest_profile = match tls {
+            Some(tls) if tls.asks_for_certificates() => 3,
+            Some(_) => 2,
+            None if !self.proxies.is_empty() => 2,
+            None => 1,
+        };
+        Offer {
+            node,
+            highest_profile,
+            certificate_expires_at: tls.map(|tls| tls.current().server.not_after),
+        }
+    }
+}
+
 /// What every connection of this node shares.
 pub(crate) struct Csms {
     options: Options,
@@ -165,6 +185,7 @@ pub async fn run(
     let node = "csms".to_owned();
     let mut connection = pool.acquire().await?;
     store::presence::node_started(&mut connection, &node, clock.now()).await?;
+    store::csms_nodes::started(&mut connection, &options.offer(&node), clock.now()).await?;
     let all = store::commands::Lost::All;
     store::commands::lost(&mut connection, &node, all, clock.now()).await?;
     let generation = store::presence::highest_generation(&mut connection).await?;

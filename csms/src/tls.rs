@@ -96,6 +96,11 @@ impl Tls {
         })
     }
 
+    /// Whether stations are asked for certificates of their own.
+    pub(crate) fn asks_for_certificates(&self) -> bool {
+        self.current().clients.is_some()
+    }
+
     /// What to serve a new socket with.
     pub(crate) fn current(&self) -> Arc<Loaded> {
         let current = self.current.read();

@@ -194,6 +194,7 @@ pub(crate) async fn put(
 ) -> Result<Uuid> {
     guards::open_passwords(db, station.id, &order.action, &order.payload).await?;
     if !order.raw {
+        guards::served_profile(db, &order.action, &order.payload).await?;
         guards::last_root(db, station.id, &order.action, &order.payload).await?;
     }
     let command = NewCommand {

@@ -18,6 +18,7 @@ pub mod configuration_templates;
 pub mod connectors;
 mod copy;
 pub mod credentials;
+pub mod csms_nodes;
 pub mod cursor;
 pub mod customers;
 #[cfg(any(test, feature = "testing"))]

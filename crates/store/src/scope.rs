@@ -108,6 +108,7 @@ mod tests {
         "_sqlx_migrations",
         "api_keys",
         "audit_log",
+        "csms_nodes",
         "driver_groups",
         "holidays",
         "id_tokens",

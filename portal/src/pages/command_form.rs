@@ -125,6 +125,13 @@ impl CommandForm {
         shown.danger = danger.filter(|_| shown.form.is_clean());
         Err(Box::new(shown))
     }
+
+    /// The form of an order that was well-formed and cannot be queued, with what is wrong beside its fields.
+    pub fn refused(version: Version, mut form: Form, complaints: &[Complaint]) -> Self {
+        let message = message(version, form.value("_action"));
+        complain(&mut form, complaints, message);
+        Self::new(version, form)
+    }
 }
 
 /// A message that may be sent to a station.

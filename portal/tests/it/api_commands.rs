@@ -394,6 +394,52 @@ async fn what_no_station_could_obey_is_refused_wherever_it_is_ordered_unless_raw
     assert_eq!(audited[0].action, "command.raw");
 }
 
+#[tokio::test]
+async fn a_security_profile_that_is_served_nowhere_is_ordered_raw_or_not_at_all() {
+    let portal = Portal::start().await;
+    data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    let admin = portal
+        .signed_in("a@example.org", people::Role::Admin, &[])
+        .await;
+    let order = |profile: i16| json!({"action": "ChangeConfiguration", "payload": {"key": "SecurityProfile", "value": profile.to_string()}});
+    for (served, setting) in [(1, "OCPP_TLS_CERT"), (2, "OCPP_TLS_CLIENT_CA")] {
+        let offer = store::csms_nodes::Offer {
+            node: "csms",
+            highest_profile: served,
+            certificate_expires_at: None,
+        };
+        let mut db = portal.db.pool.acquire().await.unwrap();
+        store::csms_nodes::started(&mut db, &offer, portal.clock.now())
+            .await
+            .unwrap();
+        for profile in served + 1..=3 {
+            let asked = order(profile);
+            let refused = key.json(Method::POST, COMMANDS, &asked).await;
+            complains(&refused, "/payload/value", setting);
+            let mut task = asked.clone();
+            task["stations"] = json!(["CP-1"]);
+            let refused = key.json(Method::POST, "/api/v1/tasks", &task).await;
+            complains(&refused, "/payload/value", setting);
+            let fields = format!(
+                "_action=ChangeConfiguration&key=SecurityProfile&value={profile}&_confirm=yes"
+            );
+            let form = admin.post("/stations/CP-1/commands", &fields).await;
+            assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert!(form.body.contains(setting), "{}", form.body);
+        }
+        let rows = key.get("/api/v1/commands").await.json();
+        let count = rows["items"].as_array().unwrap().len();
+        let fits = key.json(Method::POST, COMMANDS, &order(served)).await;
+        assert_eq!(fits.status, StatusCode::ACCEPTED, "{}", fits.body);
+        let raw = format!("{COMMANDS}?raw=1");
+        let raw = key.json(Method::POST, &raw, &order(3)).await;
+        assert_eq!(raw.status, StatusCode::ACCEPTED, "{}", raw.body);
+        let rows = key.get("/api/v1/commands").await.json();
+        assert_eq!(rows["items"].as_array().unwrap().len(), count + 2);
+    }
+}
+
 /// Plays the csms: takes the command that is queued and ends it.
 async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands::Outcome) {
     let mut db = portal.db.pool.acquire().await.unwrap();

@@ -134,24 +134,27 @@ async fn send(
     viewer.must_control(head.station.site_id)?;
     let version = orders::version(head.station.protocol.as_deref());
     let now = app.clock.now();
-    match CommandForm::read(version, &orders::known(&head.station, now), form) {
-        Ok(order) => {
-            orders::queue(&mut db, &viewer, &head.station, &order, now).await?;
-            db.commit().await?;
-            let done = Flash::new(format!("{} was queued.", order.action));
-            Ok(done.to(&app, &head.below("commands")))
-        }
-        Err(command) => {
-            let list = List::load(&mut db, &head, &Parameters::default()).await?;
-            let page = Commands {
-                command: *command,
-                frame,
-                head,
-                list,
-            };
-            again(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-    }
+    let known = orders::known(&head.station, now);
+    let command = match CommandForm::read(version, &known, form.clone()) {
+        Ok(order) => match orders::queue(&mut db, &viewer, &head.station, &order, now).await {
+            Ok(_) => {
+                db.commit().await?;
+                let done = Flash::new(format!("{} was queued.", order.action));
+                return Ok(done.to(&app, &head.below("commands")));
+            }
+            Err(Error::Invalid(complaints)) => CommandForm::refused(version, form, &complaints),
+            Err(error) => return Err(error),
+        },
+        Err(command) => *command,
+    };
+    let list = List::load(&mut db, &head, &Parameters::default()).await?;
+    let page = Commands {
+        command,
+        frame,
+        head,
+        list,
+    };
+    again(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 async fn found(db: &mut Scoped<'_>, Id(id): Id) -> Result<Command> {
