@@ -447,6 +447,9 @@ impl Connection {
                 let identity = &self.seated.station.identity;
                 match self.csms.lookups.station(identity).await {
                     Ok(Some(station)) if station.id == self.seated.station.id => {
+                        if let Some(why) = self.seated.is_ended_by(&station) {
+                            return Err(End::Told(why));
+                        }
                         self.seated = Arc::new(self.seated.with(station));
                     }
                     Ok(_) => return Err(End::Told(Close::Forgotten)),
@@ -538,6 +541,11 @@ impl Connection {
             }
             End::Told(Close::Forgotten) => {
                 close(socket, CloseCode::Policy, "not registered any more").await
+            }
+            End::Told(Close::Blocked) => close(socket, CloseCode::Policy, "blocked").await,
+            End::Told(Close::Outdated) => {
+                let reason = "the credentials have changed; come back with the new ones";
+                close(socket, CloseCode::Policy, reason).await
             }
             End::Told(Close::TryLater) => {
                 close(socket, CloseCode::Again, "nothing can be stored now").await

@@ -13,16 +13,18 @@ use uuid::Uuid;
 
 use crate::Csms;
 use crate::gather::Unavailable;
+use crate::handshake::certificate_name;
 use crate::ingest::NotWritten;
+use crate::registry::Close;
 
 pub(crate) mod authorize;
 pub(crate) mod boot;
 pub(crate) mod certificate;
 pub(crate) mod meter;
 pub(crate) mod plausible;
+pub(crate) mod reserved;
 pub(crate) mod security_event;
 pub(crate) mod skew;
-pub(crate) mod reserved;
 pub(crate) mod start;
 pub(crate) mod station_job;
 pub(crate) mod status;
@@ -119,6 +121,29 @@ impl Seated {
             certified: self.certified.clone(),
             memory: self.memory.clone(),
         }
+    }
+
+    /// Why the connection ends when the station's row becomes `new`: what let it in does so no more, or it is not to be let
+    /// in at all. A password or profile that it was told to use and comes with was its own before that was written, so that
+    /// no rotation ends it; and a row that asks for less than before ends nothing.
+    pub(crate) fn is_ended_by(&self, new: &Station) -> Option<Close> {
+        let old = &self.station;
+        let is_blocked = |station: &Station| station.registration == Registration::Rejected;
+        if is_blocked(new) && !is_blocked(old) {
+            return Some(Close::Blocked);
+        }
+        let outdated = match new.security_profile {
+            profile if profile > old.security_profile => true,
+            1 | 2 => {
+                matches!(old.security_profile, 1 | 2) && new.password_hash != old.password_hash
+            }
+            3 => {
+                let certified = self.certified.as_deref();
+                certified.is_some_and(|name| name != certificate_name(new))
+            }
+            _ => false,
+        };
+        outdated.then_some(Close::Outdated)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -326,20 +351,66 @@ fn told(event: EventRow) -> Effect {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_station_that_names_connectors_without_end_fills_no_memory() {
-        let station = Station {
+    fn station(security_profile: i16, password_hash: Option<&str>) -> Station {
+        Station {
             id: Uuid::from_u128(1),
             identity: "CP1".to_owned(),
             site_id: None,
             registration: Registration::Accepted,
-            security_profile: 0,
-            password_hash: None,
+            security_profile,
+            password_hash: password_hash.map(str::to_owned),
             options: store::stations::Options::default(),
             first_accepted_at: None,
             access: store::stations::Access::default(),
+        }
+    }
+
+    #[test]
+    fn a_row_ends_the_connection_that_it_would_not_let_in_any_more() {
+        let check = |old: Station, new: Station, expected| {
+            let certified = (old.security_profile == 3).then(|| "CP1".to_owned());
+            let found = Seated::new(old.clone(), certified).is_ended_by(&new);
+            assert_eq!(found, expected, "{old:?} {new:?}");
         };
-        let (seated, then) = (Seated::new(station, None), DateTime::UNIX_EPOCH);
+        let outdated = Some(Close::Outdated);
+        for profile in 0..=3 {
+            check(
+                station(profile, Some("a")),
+                station(profile, Some("a")),
+                None,
+            );
+            let by_password = outdated.filter(|_| matches!(profile, 1 | 2));
+            check(
+                station(profile, Some("a")),
+                station(profile, Some("b")),
+                by_password,
+            );
+            for (registration, expected) in [
+                (Registration::Rejected, Some(Close::Blocked)),
+                (Registration::Pending, None),
+            ] {
+                let new = Station {
+                    registration,
+                    ..station(profile, Some("a"))
+                };
+                check(station(profile, Some("a")), new.clone(), expected);
+                check(new.clone(), new, None);
+            }
+        }
+        check(station(0, None), station(1, Some("a")), outdated);
+        check(station(1, Some("a")), station(2, Some("a")), outdated);
+        check(station(2, Some("a")), station(3, Some("a")), outdated);
+        check(station(2, Some("a")), station(1, Some("b")), outdated);
+        check(station(2, Some("a")), station(0, Some("b")), None);
+        check(station(3, Some("a")), station(2, Some("b")), None);
+        let mut renamed = station(3, None);
+        renamed.access.certificate_name = Some("SN-1".to_owned());
+        check(station(3, None), renamed, outdated);
+    }
+
+    #[test]
+    fn a_station_that_names_connectors_without_end_fills_no_memory() {
+        let (seated, then) = (Seated::new(station(0, None), None), DateTime::UNIX_EPOCH);
         for connector in 1..100_000 {
             seated.says(connector, "Charging", then);
         }

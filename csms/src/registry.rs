@@ -32,6 +32,10 @@ pub(crate) enum Close {
     OtherStation,
     /// It is registered no more.
     Forgotten,
+    /// Somebody blocked it.
+    Blocked,
+    /// It came in by what opens the door no more.
+    Outdated,
 }
 
 /// Takeovers within this time, microseconds, count as one quarrel.

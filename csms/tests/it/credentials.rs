@@ -1,6 +1,7 @@
 //! A station's password is changed (TC_073), and whatever is lost on the way, no charger is locked out.
 
 use serde_json::{Value, json};
+use store::stations::{Registration, StationChange};
 use uuid::Uuid;
 
 use crate::commands::{command, ends_as, queue};
@@ -13,7 +14,7 @@ const NEW: &[u8; 20] = b"\x00\x01\xff twenty bytes....";
 async fn server() -> Server {
     let server = Server::start().await;
     let hash = store::secrets::hash_password(OLD);
-    let change = store::stations::StationChange {
+    let change = StationChange {
         security_profile: Some(1),
         password_hash: Some(&hash),
         ..Default::default()
@@ -139,4 +140,67 @@ async fn a_second_order_does_not_forget_the_first() {
     assert!(comes(&server, &second).await.is_ok());
     assert_eq!(comes(&server, NEW).await.err(), Some(401));
     assert_eq!(comes(&server, OLD).await.err(), Some(401));
+}
+
+async fn change(server: &Server, change: &StationChange<'_>) {
+    let mut db = server.db.pool.acquire().await.unwrap();
+    store::stations::change(&mut db, "CP1", change)
+        .await
+        .unwrap();
+}
+
+/// What an operator sets holds at once, also for a socket that was opened by what held before; an order by a command does not
+/// end one, and nor does what has nothing to do with the door.
+#[tokio::test]
+async fn what_opens_the_door_no_more_keeps_no_socket_open() {
+    let server = server().await;
+    let mut station = comes(&server, OLD).await.unwrap();
+    let hash = store::secrets::hash_password(NEW);
+    let new_password = StationChange {
+        password_hash: Some(&hash),
+        ..StationChange::default()
+    };
+    change(&server, &new_password).await;
+    assert_eq!(station.close_code().await, Some(1008));
+    assert_eq!(comes(&server, OLD).await.err(), Some(401));
+
+    let mut station = comes(&server, NEW).await.unwrap();
+    let (_, call) = ordered(&server, &mut station, &[0xab; 20]).await;
+    says(&mut station, &call, "Accepted").await;
+    let mut station = comes(&server, &[0xab; 20]).await.unwrap();
+    let held = StationChange {
+        registration: Some(Registration::Pending),
+        ..StationChange::default()
+    };
+    change(&server, &held).await;
+    // The row was read again, after the new password had become its own.
+    while station.ask("Heartbeat", json!({})).await[0] == 3 {}
+
+    let blocked = StationChange {
+        registration: Some(Registration::Rejected),
+        ..StationChange::default()
+    };
+    change(&server, &blocked).await;
+    assert_eq!(station.close_code().await, Some(1008));
+    let mut station = comes(&server, &[0xab; 20]).await.unwrap();
+    let boot = json!({ "chargePointVendor": "Acme", "chargePointModel": "One" });
+    assert_eq!(
+        station.call("BootNotification", boot).await["status"],
+        "Rejected"
+    );
+}
+
+#[tokio::test]
+async fn a_raised_profile_ends_the_socket_of_the_lower_one() {
+    let server = Server::start().await;
+    let mut station = server.station().await;
+    let hash = store::secrets::hash_password(NEW);
+    let raised = StationChange {
+        security_profile: Some(1),
+        password_hash: Some(&hash),
+        ..StationChange::default()
+    };
+    change(&server, &raised).await;
+    assert_eq!(station.close_code().await, Some(1008));
+    assert!(comes(&server, NEW).await.is_ok());
 }
