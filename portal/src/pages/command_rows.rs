@@ -3,7 +3,7 @@
 use store::commands::{Command, is_agreed};
 use uuid::Uuid;
 
-use crate::view::{Chip, Moment};
+use crate::view::{Chip, Moment, json::pretty};
 
 /// A command as a page shows it.
 pub struct Row {
@@ -68,12 +68,12 @@ impl Row {
                 }
                 _ => String::new(),
             },
-            payload: laid_out(&command.payload),
+            payload: pretty(&command.payload),
             adapted: command
                 .adapted
                 .clone()
-                .zip(command.ordered.as_deref().map(laid_out)),
-            answer: command.answer.as_deref().map(laid_out).unwrap_or_default(),
+                .zip(command.ordered.as_deref().map(pretty)),
+            answer: command.answer.as_deref().map(pretty).unwrap_or_default(),
             expires: is_queued.then(|| Moment::new(command.expires_at, zone)),
             rerun_of: command.rerun_of,
             task: command.task_id,
@@ -112,12 +112,4 @@ fn effect(command: &Command) -> String {
         Some(message) if agreed => format!("waits for {message}"),
         _ => String::new(),
     }
-}
-
-/// JSON with line breaks; what is none stays as it is.
-fn laid_out(text: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(text)
-        .ok()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .unwrap_or_else(|| text.to_owned())
 }

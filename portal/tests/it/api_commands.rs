@@ -440,6 +440,50 @@ async fn a_security_profile_that_is_served_nowhere_is_ordered_raw_or_not_at_all(
     }
 }
 
+/// Repeated names, digits that no float holds, the order of names: what goes over the wire is what people see.
+#[tokio::test]
+async fn a_raw_payload_is_shown_to_the_letter() {
+    let portal = Portal::start().await;
+    data::charged(&portal, None, "CP-1", 1).await;
+    let key = portal.key(BOTH, &[]).await;
+    let admin = portal
+        .signed_in("a@example.org", people::Role::Admin, &[])
+        .await;
+    let payload = r#"{"z":1,"a":1.10000000000000000000001,"z":12345678901234567890123,"e":1E2}"#;
+    let body = format!(r#"{{"action":"Odd","payload":{payload}}}"#);
+    let (path, media) = (format!("{COMMANDS}?raw=1"), Some("application/json"));
+    let queued = key.send(Method::POST, &path, media, body.into()).await;
+    assert_eq!(queued.status, StatusCode::ACCEPTED, "{}", queued.body);
+    for path in [
+        "/api/v1/commands".to_owned(),
+        format!("/api/v1/commands/{}", queued.json()["id"].as_str().unwrap()),
+    ] {
+        let row = key.get(&path).await;
+        assert!(row.body.contains(payload), "{}", row.body);
+    }
+    let page = admin.get("/stations/CP-1/commands").await.body;
+    let words = [
+        "z&#34;: 1,",
+        "a&#34;: 1.10000000000000000000001,",
+        "z&#34;: 12345678901234567890123,",
+        "e&#34;: 1E2",
+    ];
+    let places: Vec<Option<usize>> = words.iter().map(|word| page.find(word)).collect();
+    assert!(places.iter().all(Option::is_some), "{places:?} in {page}");
+    assert!(places.is_sorted(), "{places:?}");
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let station = store::lookup::stations(&mut db, &["CP-1".to_owned()])
+        .await
+        .unwrap()[0]
+        .clone()
+        .unwrap();
+    let sent = commands::claim(&mut db, station.id, "1", "csms", portal.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(sent.payload, payload);
+}
+
 /// Plays the csms: takes the command that is queued and ends it.
 async fn play_station(portal: &Portal, station_id: uuid::Uuid, outcome: commands::Outcome) {
     let mut db = portal.db.pool.acquire().await.unwrap();
