@@ -7,14 +7,17 @@ use chrono::{DateTime, Utc};
 use ocpp::{
     decode,
     v16::{
-        ChargingProfile, ClearChargingProfileRequest, DeleteCertificateRequest,
-        SendLocalListRequest, SetChargingProfileRequest, UpdateType,
+        CertificateSignedRequest, ChargingProfile, ClearChargingProfileRequest,
+        DeleteCertificateRequest, RemoteStartTransactionRequest, SendLocalListRequest,
+        SetChargingProfileRequest, UpdateType,
     },
 };
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use store::{
     Scoped,
     charging_profiles::{self, Criteria, Place, Profile},
+    client_certificates::{self, Used},
     configuration::{self, Key, is_secret},
     installed_certificates::{self, Installed},
     local_lists::{self, Entry},
@@ -22,6 +25,7 @@ use store::{
     stations_read::{self, Station},
 };
 use uuid::Uuid;
+use x509_parser::pem::Pem;
 
 use super::{Order, shown};
 use crate::Result;
@@ -89,6 +93,10 @@ pub(crate) async fn of(
             let kept = charging_profiles::list(db, station, false, MOST).await?;
             set_profile(&kept, &order.payload)
         }
+        "RemoteStartTransaction" => {
+            let kept = charging_profiles::list(db, station, false, MOST).await?;
+            remote_start(&kept, &order.payload)
+        }
         "ClearChargingProfile" => {
             let kept = charging_profiles::list(db, station, false, MOST).await?;
             clear_profiles(&kept, &order.payload)
@@ -100,6 +108,10 @@ pub(crate) async fn of(
         "InstallCertificate" => {
             let kept = installed_certificates::list(db, station).await?;
             installed(&kept, &asked)
+        }
+        "CertificateSigned" => {
+            let used = client_certificates::of(db, station).await?;
+            own_certificate(&used, &order.payload)
         }
         "DeleteCertificate" => {
             let kept = installed_certificates::list(db, station).await?;
@@ -171,15 +183,27 @@ fn list(version: i32, held: &[Entry], payload: &str) -> Option<Change> {
 /// The profile, and those whose place it takes.
 fn set_profile(kept: &[Profile], payload: &str) -> Option<Change> {
     let asked: SetChargingProfileRequest = decode(payload).ok()?;
-    let place = place(asked.connector_id, &asked.cs_charging_profiles)?;
+    let place = place(Some(asked.connector_id), &asked.cs_charging_profiles)?;
+    profile_set(kept, &place, payload, "csChargingProfiles")
+}
+
+/// The same of the profile for the transaction that a remote start leads to, if it brings one.
+fn remote_start(kept: &[Profile], payload: &str) -> Option<Change> {
+    let asked: RemoteStartTransactionRequest = decode(payload).ok()?;
+    let place = place(asked.connector_id, asked.charging_profile.as_ref()?)?;
+    profile_set(kept, &place, payload, "chargingProfile")
+}
+
+/// `field`: where the profile stands in the payload.
+fn profile_set(kept: &[Profile], place: &Place, payload: &str, field: &str) -> Option<Change> {
     let raw: Value = serde_json::from_str(payload).ok()?;
     let mut change = Change::default();
     for old in kept.iter().filter(|old| place.replaces(&old.place)) {
         change.note(profile(&old.place), as_json(&old.profile), Value::Null);
     }
-    let name = profile(&place);
+    let name = profile(place);
     let before = change.before.get(&name).cloned().unwrap_or_default();
-    change.note(name, before, raw["csChargingProfiles"].clone());
+    change.note(name, before, raw[field].clone());
     Some(change)
 }
 
@@ -201,9 +225,9 @@ fn clear_profiles(kept: &[Profile], payload: &str) -> Option<Change> {
     Some(change)
 }
 
-fn place(connector: i64, profile: &ChargingProfile) -> Option<Place> {
+fn place(connector: Option<i64>, profile: &ChargingProfile) -> Option<Place> {
     Some(Place {
-        connector: Some(i32::try_from(connector).ok()?),
+        connector: connector.map(i32::try_from).transpose().ok()?,
         number: i32::try_from(profile.charging_profile_id).ok()?,
         stack_level: i32::try_from(profile.stack_level).ok()?,
         purpose: profile.charging_profile_purpose.to_string(),
@@ -238,6 +262,19 @@ fn installed(kept: &[Installed], asked: &Value) -> Option<Change> {
         .filter(|one| one.certificate_use == certificate_use);
     let known = known.count();
     Some(Change::one(certificate_use, known, known + 1))
+}
+
+/// The certificate by which the station comes in: the one that it last came with, and the one that it is brought, by their
+/// SHA-256.
+fn own_certificate(used: &[Used], payload: &str) -> Option<Change> {
+    let asked: CertificateSignedRequest = decode(payload).ok()?;
+    let leaf = Pem::iter_from_buffer(asked.certificate_chain.as_bytes()).next();
+    let after = match leaf {
+        Some(Ok(leaf)) => hex::encode(Sha256::digest(&leaf.contents)),
+        _ => "what is no certificate".to_owned(),
+    };
+    let before = used.first().map(|last| last.fingerprint.clone());
+    Some(Change::one("certificate of the station", before, after))
 }
 
 fn deleted(kept: &[Installed], payload: &str) -> Option<Change> {
@@ -309,6 +346,53 @@ mod tests {
             told(clear_profiles(&[], "{}")),
             (Value::Null, Value::Null),
             "nothing was kept"
+        );
+    }
+
+    #[test]
+    fn a_remote_starts_profile_is_told_and_without_one_nothing_changes() {
+        let new = json!({"chargingProfileId": 5, "stackLevel": 0, "chargingProfilePurpose": "TxProfile",
+            "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}});
+        let payload = json!({"idTag": "A", "connectorId": 1, "chargingProfile": new}).to_string();
+        assert_eq!(
+            told(remote_start(&[kept(5, 1, 0)], &payload)),
+            (
+                json!({"profile 5": {"chargingProfileId": 5}}),
+                json!({"profile 5": new}),
+            )
+        );
+        let anywhere = json!({"idTag": "A", "chargingProfile": new}).to_string();
+        let (before, _) = told(remote_start(&[], &anywhere));
+        assert_eq!(before, json!({"profile 5": null}));
+        assert_eq!(remote_start(&[], r#"{"idTag":"A"}"#), None);
+    }
+
+    #[test]
+    fn a_stations_own_certificate_is_told_by_its_fingerprint() {
+        let pem = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
+        let payload = json!({"certificateChain": format!("{pem}{pem}")}).to_string();
+        let used = Used {
+            fingerprint: "0f".to_owned(),
+            common_name: "CP-1".to_owned(),
+            issuer: String::new(),
+            serial: String::new(),
+            not_after: DateTime::UNIX_EPOCH,
+            first_used_at: DateTime::UNIX_EPOCH,
+            last_used_at: DateTime::UNIX_EPOCH,
+        };
+        let name = "certificate of the station";
+        assert_eq!(
+            told(own_certificate(&[used], &payload)),
+            (
+                json!({name: "0f"}),
+                json!({name: hex::encode(Sha256::digest([0, 1, 2]))}),
+            )
+        );
+        let nothing = r#"{"certificateChain":"none"}"#;
+        assert_eq!(
+            told(own_certificate(&[], nothing)),
+            (json!({name: null}), json!({name: "what is no certificate"}))
         );
     }
 

@@ -198,10 +198,21 @@ async fn an_order_is_written_down_with_what_it_changes() {
     let set = json!({"key": "heartbeatinterval", "value": "60"});
     let list = json!({"listVersion": 7, "updateType": "Full", "localAuthorizationList": [
         {"idTag": "A", "idTagInfo": {"status": "Accepted"}}]});
+    let for_one_charge = json!({"chargingProfileId": 9, "stackLevel": 0, "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.0}]}});
     for (action, payload) in [
         ("ChangeConfiguration", set.clone()),
         ("SendLocalList", list),
         ("ClearChargingProfile", json!({"id": 3})),
+        (
+            "RemoteStartTransaction",
+            json!({"idTag": "A", "connectorId": 1, "chargingProfile": for_one_charge}),
+        ),
+        (
+            "CertificateSigned",
+            json!({"certificateChain": "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n"}),
+        ),
     ] {
         let asked = json!({"action": action, "payload": payload});
         let queued = key
@@ -237,6 +248,15 @@ async fn an_order_is_written_down_with_what_it_changes() {
             json!({"version": 7, "tokens": 1}),
         ),
         (json!({"profile 3": profile}), json!({"profile 3": null})),
+        (
+            json!({"profile 9": null}),
+            json!({"profile 9": for_one_charge}),
+        ),
+        (
+            json!({"certificate of the station": null}),
+            json!({"certificate of the station":
+                "ae4b3280e56e2faf83f414a6e3dabe9d5fbe18976544c05fed121accb85b53fc"}),
+        ),
         (
             json!({"password": "none"}),
             json!({"password": "a new one"}),
