@@ -53,6 +53,7 @@ async fn look(csms: &Csms, tls: &Arc<Tls>, told: &mut Told) {
             told.unusable = None;
             tracing::info!(until = %server.not_after, cn = server.common_name, "new certificates are in use");
             tell(csms, "tls.renewed", described(&server)).await;
+            write_down(csms, server.not_after).await;
         }
         Ok(Found::Unusable(error)) => {
             let why = error.to_string();
@@ -67,6 +68,8 @@ async fn look(csms: &Csms, tls: &Arc<Tls>, told: &mut Told) {
     }
     let left = (server.not_after - csms.clock.now()).num_seconds();
     metrics::gauge!("forecourt_tls_certificate_seconds_left").set(left as f64);
+    metrics::gauge!("forecourt_tls_certificate_expires_at_seconds")
+        .set(server.not_after.timestamp() as f64);
     let due =
         warning(server.not_after, csms.clock.now()).map(|days| (server.fingerprint.clone(), days));
     if due.is_some() && due != told.warning {
@@ -78,6 +81,17 @@ async fn look(csms: &Csms, tls: &Arc<Tls>, told: &mut Told) {
 
 fn described(server: &Facts) -> Value {
     json!({ "common_name": server.common_name, "not_after": server.not_after, "fingerprint": server.fingerprint })
+}
+
+/// Writes down when the certificate ends that is shown from now on.
+async fn write_down(csms: &Csms, until: DateTime<Utc>) {
+    let written = async {
+        let mut connection = csms.pool.acquire().await?;
+        store::csms_nodes::renewed(&mut connection, &csms.node, until).await
+    };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "the end of the server's certificate could not be written down");
+    }
 }
 
 /// Writes an event about the server itself.

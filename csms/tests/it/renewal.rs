@@ -7,9 +7,11 @@ use certs::Issued;
 use chrono::TimeDelta;
 use csms::Options;
 use csms::tls::Tls;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use service::config;
 use store::stations::StationChange;
+use store::{Room, Scope};
 
 use crate::door::with_password;
 use crate::pki::{Client, OPERATOR, Pki, now, shown};
@@ -25,6 +27,7 @@ async fn told(server: &Server, kind: &str) {
 
 #[tokio::test]
 async fn a_new_certificate_is_served_and_no_socket_is_dropped() {
+    let metrics = PrometheusBuilder::new().install_recorder().unwrap();
     let pki = Pki::new();
     let server = Server::with(pki.options()).await;
     let client = pki.client(None);
@@ -47,6 +50,20 @@ async fn a_new_certificate_is_served_and_no_socket_is_dropped() {
     told(&server, "tls.renewed").await;
     // Twenty days are few.
     told(&server, "tls.expires").await;
+    let until = eventually("the end of the new one", async || {
+        let pool = server.db.pool(Room::Portal);
+        let mut db = Scope::All.begin(&pool).await.unwrap();
+        let until = store::csms_nodes::certificate_expires_at(&mut db).await;
+        let until = until.unwrap().unwrap();
+        let days_left = (until - now()).num_days();
+        (19..=20).contains(&days_left).then_some(until)
+    })
+    .await;
+    let gauge = format!(
+        "forecourt_tls_certificate_expires_at_seconds {}\n",
+        until.timestamp()
+    );
+    assert!(metrics.render().contains(&gauge), "{}", metrics.render());
     assert!(station.call("Heartbeat", json!({})).await["currentTime"].is_string());
     assert_ne!(before, renewed);
 }

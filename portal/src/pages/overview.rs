@@ -41,7 +41,15 @@ struct Overview {
     active: Vec<ActiveRow>,
     attention: Vec<Line>,
     refused: i64,
+    certificate: Option<Ending>,
     usage: Option<Usage>,
+}
+
+/// The certificate that chargers are shown, near its end.
+struct Ending {
+    chip: Chip,
+    said: String,
+    at: Moment,
 }
 
 /// Usage to Lago at a glance, for who may see it.
@@ -121,6 +129,7 @@ async fn load(db: &mut Scoped<'_>, frame: Frame, now: DateTime<Utc>) -> Result<O
     let zone = common_zone(&sites::list(db).await?);
     let midnight = midnight(now, zone);
     let usage = usage(db, &frame.scope, midnight).await?;
+    let certificate = certificate(db, &frame.scope, now).await?;
     Ok(Overview {
         usage,
         as_of: Moment::new(now, None),
@@ -143,6 +152,7 @@ async fn load(db: &mut Scoped<'_>, frame: Frame, now: DateTime<Utc>) -> Result<O
             .map(|line| attention_line(line, now))
             .collect(),
         refused,
+        certificate,
         figures,
         frame,
     })
@@ -156,6 +166,34 @@ async fn refused_since(db: &mut Scoped<'_>, scope: &Scope, since: DateTime<Utc>)
     let refusals = store::refusals::list(db, None, 100).await?;
     let recent = refusals.iter().filter(|refusal| refusal.last_at >= since);
     i64::try_from(recent.count()).map_err(|_| Error::Broken("too many refusals".to_owned()))
+}
+
+/// The certificate of the chargers' TLS, once it ends soon or has ended; it belongs to no site.
+async fn certificate(
+    db: &mut Scoped<'_>,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Result<Option<Ending>> {
+    /// As early as the log and the events say so.
+    const SOON: TimeDelta = TimeDelta::days(30);
+    if *scope != Scope::All {
+        return Ok(None);
+    }
+    let until = store::csms_nodes::certificate_expires_at(db).await?;
+    let until = until.filter(|until| *until - now <= SOON);
+    Ok(until.map(|until| Ending {
+        chip: Chip::certificate(until <= now),
+        said: match until - now {
+            left if left <= TimeDelta::zero() => {
+                "The chargers' TLS certificate has ended: none can connect by wss".to_owned()
+            }
+            left => format!(
+                "The chargers' TLS certificate ends in {}",
+                number::age(left)
+            ),
+        },
+        at: Moment::new(until, None),
+    }))
 }
 
 /// Mappings, events and runs belong to no site. Where nobody maps tokens there is nothing to tell.

@@ -119,6 +119,14 @@ impl Chip {
         }
     }
 
+    /// The server's own certificate, near its end or past it.
+    pub fn certificate(is_over: bool) -> Self {
+        match is_over {
+            true => Chip::new("faulted", icon::TRIANGLE, "Certificate"),
+            false => Chip::new("suspended", icon::CLOCK, "Certificate"),
+        }
+    }
+
     /// How a task stands.
     pub fn task(done: bool, cancelled: bool) -> Self {
         match (done, cancelled) {

@@ -1,6 +1,7 @@
 //! `/`: figures that reconcile, what needs a person, and only what the reader may see.
 
 use axum::http::StatusCode;
+use chrono::TimeDelta;
 use store::people::Role;
 
 use crate::{
@@ -42,6 +43,38 @@ async fn the_overview_says_what_charges_and_what_needs_a_person() {
         page.body
     );
     assert!(!page.body.contains("HQ-") && !page.body.contains("refused connection"));
+}
+
+#[tokio::test]
+async fn a_certificate_near_its_end_is_told_to_whoever_sees_everything() {
+    let portal = Portal::start().await;
+    let site = portal.site("Town").await;
+    let admin = portal.signed_in("a@example.org", Role::Admin, &[]).await;
+    let operator = portal
+        .signed_in("o@example.org", Role::Operator, &[site])
+        .await;
+    let now = portal.clock.now();
+    for (days, said) in [
+        (None, None),
+        (Some(31), None),
+        (Some(20), Some("certificate ends in 20 d")),
+        (Some(0), Some("certificate has ended")),
+    ] {
+        let mut db = portal.db.pool.acquire().await.unwrap();
+        let offer = store::csms_nodes::Offer {
+            node: "csms",
+            highest_profile: 2,
+            certificate_expires_at: days.map(|days| now + TimeDelta::days(days)),
+        };
+        store::csms_nodes::started(&mut db, &offer, now)
+            .await
+            .unwrap();
+        let page = admin.get("/").await.body;
+        assert_eq!(page.contains("TLS certificate"), said.is_some(), "{page}");
+        assert_eq!(page.contains("Nothing needs you"), said.is_none());
+        assert!(page.contains(said.unwrap_or_default()), "{page}");
+        assert!(!operator.get("/").await.body.contains("TLS certificate"));
+    }
 }
 
 #[tokio::test]
