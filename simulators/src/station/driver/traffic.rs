@@ -130,9 +130,14 @@ impl Driver {
         let action = action_of(&text);
         let frames = self
             .interceptor
-            .pass(Direction::Out, action.as_deref(), text);
+            .pass(Direction::Out, action.as_deref(), text.clone());
         if action.is_some() {
-            self.lost = frames.is_empty() || self.half_open;
+            let comes = frames.iter().any(|(_, left)| has_id_of(left, &text));
+            self.lost = !comes || self.half_open;
+        }
+        for (_, left) in frames.iter().filter(|(_, left)| *left != text) {
+            // What was damaged on the way is what the server answers.
+            self.note(Direction::Out, left);
         }
         for (delay, text) in frames {
             if delay.is_zero() {
@@ -193,6 +198,12 @@ impl Driver {
         }
         self.tell(StationEvent::Frame(at, direction, text.to_owned()));
     }
+}
+
+/// Whether a frame still has the id of what was sent: what comes under another is the answer to nothing.
+fn has_id_of(frame: &str, sent: &str) -> bool {
+    let end = sent.match_indices(',').nth(1);
+    frame.starts_with(end.map_or(sent, |(end, _)| &sent[..end]))
 }
 
 fn action_of(text: &str) -> Option<String> {
