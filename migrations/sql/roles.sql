@@ -28,6 +28,7 @@ grant update on stations, commands, tasks to forecourt_portal;
 grant delete on stations to forecourt_portal;
 grant insert, update on legal_entities, customers, driver_groups, tariffs, tariff_assignments to forecourt_portal;
 grant insert, update, delete on tag_mappings, holidays, price_feeds to forecourt_portal;
+grant insert, delete on past_accounts to forecourt_portal;
 grant insert on tariff_versions to forecourt_portal;
 grant insert on sync_requests, lago_webhooks, session_corrections, legal_holds to forecourt_portal;
 grant update (released_at) on legal_holds to forecourt_portal;
@@ -144,7 +145,7 @@ begin
     -- Customers, what they owe and the books are for readers of everything.
     foreach t in array array['ledger_entries', 'ledger_postings', 'ledger_heads', 'ledger_anchors', 'ledger_accounts',
                              'number_series', 'invoice_drafts', 'invoiced_sessions', 'billing_requests', 'legal_holds',
-                             'voucher_purges', 'customers', 'tag_mappings', 'sync_runs', 'sync_run_log', 'sync_requests',
+                             'voucher_purges', 'customers', 'tag_mappings', 'past_accounts', 'sync_runs', 'sync_run_log', 'sync_requests',
                              'lago_webhooks', 'lago_link', 'lago_gate', 'lago_reconciliations'] loop
         execute format('alter table %I enable row level security', t);
         execute format('drop policy if exists rooms on %I', t);

@@ -16,7 +16,7 @@ use store::{
     lago::events,
     ledger,
     legal_entities::{self, Issuing, LegalEntity},
-    tag_mappings,
+    past_accounts, tag_mappings,
 };
 use uuid::Uuid;
 
@@ -183,24 +183,12 @@ async fn due(
     if order.customer.is_none() {
         leave_to_lago(db, &mut sessions).await?;
     }
-    let mut tokens: Vec<String> = sessions.iter().map(|s| s.id_token.clone()).collect();
-    tokens.sort_unstable();
-    tokens.dedup();
-    let accounts = tag_mappings::accounts(db, &tokens).await?;
-    let payers: BTreeMap<&str, Uuid> = tokens
-        .iter()
-        .zip(&accounts)
-        .filter_map(|(token, account)| {
-            let account = account.as_ref().filter(|account| account.active)?;
-            Some((token.as_str(), account.customer_id))
-        })
-        .collect();
     let mut by_customer: BTreeMap<Uuid, Vec<&Billable>> = BTreeMap::new();
-    for session in &sessions {
-        if let Some(payer) = payers.get(session.id_token.as_str())
-            && order.customer.is_none_or(|only| only == *payer)
+    for (session, payer) in sessions.iter().zip(payers(db, &sessions).await?) {
+        if let Some(payer) = payer
+            && order.customer.is_none_or(|only| only == payer)
         {
-            by_customer.entry(*payer).or_default().push(session);
+            by_customer.entry(payer).or_default().push(session);
         }
     }
     let mut found = Vec::new();
@@ -233,6 +221,33 @@ async fn leave_to_lago(db: &mut Connection, sessions: &mut Vec<Billable>) -> Res
     let told: HashSet<Uuid> = events::told(db, &ids).await?.into_iter().collect();
     sessions.retain(|session| !told.contains(&session.session_id));
     Ok(())
+}
+
+/// Who pays for each session: on whose account its token charged when it began. Who has it today pays for what nobody
+/// had to pay for then.
+async fn payers(db: &mut Connection, sessions: &[Billable]) -> Result<Vec<Option<Uuid>>, Refused> {
+    let mut tokens: Vec<String> = sessions.iter().map(|s| s.id_token.clone()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let accounts = tag_mappings::accounts(db, &tokens).await?;
+    let today: BTreeMap<&str, Uuid> = tokens
+        .iter()
+        .zip(&accounts)
+        .filter_map(|(token, account)| {
+            let account = account.as_ref().filter(|account| account.active)?;
+            Some((token.as_str(), account.customer_id))
+        })
+        .collect();
+    let asked: Vec<(&str, DateTime<Utc>)> = sessions
+        .iter()
+        .map(|session| (session.id_token.as_str(), session.started_at))
+        .collect();
+    let then = past_accounts::payers(db, &asked).await?;
+    let payers = then
+        .into_iter()
+        .zip(&asked)
+        .map(|(then, (token, _))| then.or_else(|| today.get(token).copied()));
+    Ok(payers.collect())
 }
 
 #[derive(Default)]
@@ -392,9 +407,8 @@ pub async fn receipt(
             "this session cannot be invoiced: it has not ended, its price is held or missing, or it is on a document already",
         ));
     };
-    let account = tag_mappings::customer_of(db, &only.id_token).await?;
-    let customer = match account {
-        Some(account) => customers::get(db, account.customer_id).await?,
+    let customer = match payers(db, &sessions).await?.pop().flatten() {
+        Some(id) => customers::get(db, id).await?,
         None => None,
     };
     let currency = currency(&only.currency)?;

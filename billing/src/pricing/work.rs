@@ -245,6 +245,11 @@ async fn gather(db: &mut Connection, reader: Reader, now: DateTime<Utc>) -> stor
         todo.sweep = found.last().copied();
         todo.more = todo.sweep.is_some();
         todo.sessions = found.iter().map(|cursor| cursor.id).collect();
+        if after == BEGINNING {
+            // Priced at once: some are of a time that the walk has come by when they become sessions.
+            todo.no_shows = charges::expired_reservations(db).await?;
+            todo.sessions.extend(&todo.no_shows);
+        }
     }
     Ok(todo)
 }

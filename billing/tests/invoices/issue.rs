@@ -14,9 +14,11 @@ use store::{
     Pool, Room, Scope,
     audit::Actor,
     customers,
+    id_tokens::{self, IdToken},
     invoices::{self, Filter, Invoice, Kind, State},
-    legal_entities,
+    legal_entities, past_accounts,
     shop::{self, Shop},
+    tag_mappings::{self, NewMapping},
     testing::{TestDb, database},
 };
 use uuid::Uuid;
@@ -217,6 +219,73 @@ async fn customers_of_lago_are_invoiced_there_unless_asked_for_by_name() {
         .await
         .unwrap();
     assert_eq!(run.issued.len(), 1);
+}
+
+#[tokio::test]
+async fn who_had_the_token_when_it_charged_pays_for_it() {
+    let (_test, shop, pool) = shop().await;
+    let ada = shop.customer("Ada", "", "FLEET").await;
+    let bob = shop.customer("Bob", "", "04B2").await;
+    let mut db = shop.pool.acquire().await.unwrap();
+    let van = IdToken {
+        token: "VAN".to_owned(),
+        kind: "RFID".to_owned(),
+        status: "accepted".to_owned(),
+        parent: Some("Fleet".to_owned()),
+        expires_at: None,
+        max_active: None,
+        owner: String::new(),
+    };
+    id_tokens::put(&mut db, &van, now()).await.unwrap();
+    for day in ["2026-10-10T12:00:00Z", "2026-10-20T12:00:00Z"] {
+        shop.sale("van", at(day), 10_000, "0.50").await;
+    }
+    // The fleet is Bob's from the fifteenth on, and nobody's since yesterday.
+    let all = tag_mappings::list(&mut db).await.unwrap();
+    let fleet = all
+        .iter()
+        .find(|mapping| mapping.id_token == "FLEET")
+        .unwrap();
+    let of_bob = NewMapping {
+        id_token: "FLEET".to_owned(),
+        customer_id: bob,
+        subscription: None,
+        display_name: String::new(),
+        notes: String::new(),
+        active: true,
+    };
+    tag_mappings::update(&mut db, fleet.id, &of_bob, at("2026-10-15T00:00:00Z"))
+        .await
+        .unwrap();
+    tag_mappings::delete(&mut db, fleet.id, at("2026-11-01T00:00:00Z"))
+        .await
+        .unwrap();
+
+    let run = issue(&pool, &shop, "2026-10", now()).await;
+    let mut paid = Vec::new();
+    for id in run.issued {
+        let statement = get(&pool, id).await;
+        paid.push((statement.customer_id, statement.total));
+    }
+    paid.sort_unstable();
+    let mut each = [
+        (Some(ada), Decimal::new(595, 2)),
+        (Some(bob), Decimal::new(595, 2)),
+    ];
+    each.sort_unstable();
+    assert_eq!(paid, each);
+
+    // Unless somebody says that it was all his: then whoever has the token pays.
+    shop.sale("van", at("2026-10-12T12:00:00Z"), 4_000, "0.50")
+        .await;
+    tag_mappings::create(&mut db, &of_bob, now()).await.unwrap();
+    past_accounts::forget(&mut db, "fleet").await.unwrap();
+    let run = issue(&pool, &shop, "2026-11", at("2026-12-02T09:00:00Z")).await;
+    let late = get(&pool, run.issued[0]).await;
+    assert_eq!(
+        (late.customer_id, late.total),
+        (Some(bob), Decimal::new(238, 2))
+    );
 }
 
 #[tokio::test]

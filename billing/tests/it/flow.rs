@@ -124,7 +124,9 @@ async fn another_mapping_holds_from_the_next_event_on() {
     rig.lago.fail(simulators::lago::Kind::Broken, None);
     rig.run().await;
     let mut db = rig.db.pool.acquire().await.unwrap();
-    tag_mappings::delete(&mut db, mapping).await.unwrap();
+    tag_mappings::delete(&mut db, mapping, rig.now())
+        .await
+        .unwrap();
     drop(db);
     rig.map("CARD", "bolt", Some("sub-bolt")).await;
     rig.lago.heal();
@@ -571,4 +573,35 @@ async fn nothing_is_invoiced_both_here_and_in_lago_when_a_customer_moves() {
     put_in_lago(&rig, ada, None).await;
     rig.clock.advance(TimeDelta::days(30).to_std().unwrap());
     assert_eq!(state_last_month(&rig, &shop).await, 0);
+}
+
+#[tokio::test]
+async fn what_ended_on_somebodys_account_is_not_told_to_lago_when_the_token_moves() {
+    let rig = Rig::new().await;
+    let shop = Shop::open(&rig.db, "HC", "EUR", chrono_tz::UTC, rig.now()).await;
+    let ada = shop.customer("Ada", "", "04A1").await;
+    let bolt = shop.customer("Bolt", "", "04B2").await;
+    put_in_lago(&rig, bolt, Some("bolt")).await;
+    let last_month = rig.now() - TimeDelta::days(30);
+    shop.sale("04A1", last_month, 10_000, "0.50").await;
+    let mut db = rig.db.pool.acquire().await.unwrap();
+    let all = tag_mappings::list(&mut db).await.unwrap();
+    let of_ada = all.iter().find(|mapping| mapping.customer_id == ada);
+    let new = tag_mappings::NewMapping {
+        id_token: "04A1".to_owned(),
+        customer_id: bolt,
+        subscription: None,
+        display_name: String::new(),
+        notes: String::new(),
+        active: true,
+    };
+    let yesterday = rig.now() - TimeDelta::days(1);
+    tag_mappings::update(&mut db, of_ada.unwrap().id, &new, yesterday)
+        .await
+        .unwrap();
+    let later = shop.sale("04A1", rig.now(), 4_000, "0.50").await;
+
+    assert_eq!(rig.run().await.created, 1);
+    assert_eq!(rig.outbox().await[0].session_id, later);
+    assert_eq!(state_last_month(&rig, &shop).await, 1);
 }

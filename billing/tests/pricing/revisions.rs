@@ -340,6 +340,14 @@ async fn a_reservation_is_priced_with_its_session_or_by_itself() {
     assert_eq!(written, 2);
     assert_eq!(town.price().await, 0, "a reservation has one session");
 
+    // What expired before anybody looked is found by the first look at everything.
+    let late = Town::with(&tariff).await;
+    let missed = late
+        .reserved("2026-11-20T08:00:00Z", "2026-11-20T08:15:00Z", None)
+        .await;
+    assert_eq!(late.price().await, 1);
+    assert_eq!(late.told(missed).await, ["5.50 EUR priced"]);
+
     // A tariff that says nothing of reservations makes no session of one.
     let other = Town::with(&per_kwh("0.50")).await;
     assert_eq!(other.price().await, 0);

@@ -336,6 +336,17 @@ async fn statuses(
     Ok(found)
 }
 
+/// The reservations that expired and have no session, whenever that was.
+pub async fn expired_reservations(db: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select id from reservations r
+         where status = 'expired' and accepted_at is not null
+           and not exists (select from charging_sessions c where c.id = r.id)"
+    )
+    .fetch_all(db)
+    .await?)
+}
+
 /// Of these reservations, those that nobody used and that have no session yet, each with the tariff version that held for
 /// them when they were accepted.
 pub async fn no_shows(db: &mut PgConnection, reservations: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {

@@ -49,6 +49,7 @@ pub mod money;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
+pub mod past_accounts;
 pub mod payments;
 pub mod people;
 pub mod pool;

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, ids};
+use crate::{Result, ids, past_accounts};
 
 /// How far up a token's ancestors are asked; a longer chain is a mistake.
-const GENERATIONS: i32 = 16;
+pub(crate) const GENERATIONS: i32 = 16;
 
 /// What people set of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +94,7 @@ pub async fn create(
     new: &NewMapping,
     now: DateTime<Utc>,
 ) -> Result<Changed> {
+    let family = past_accounts::family(db, &new.id_token).await?;
     sqlx::query!(
         "delete from tag_mappings where lower(id_token) = lower($1) and made_for is not null",
         new.id_token
@@ -117,6 +118,7 @@ pub async fn create(
     .execute(&mut *db)
     .await?;
     let children = hand_down(db, id, now).await?;
+    family.remember(db, now).await?;
     Ok(Changed { id, children })
 }
 
@@ -128,7 +130,10 @@ pub async fn update(
     new: &NewMapping,
     now: DateTime<Utc>,
 ) -> Result<Option<Changed>> {
-    let changed = sqlx::query!(
+    let Some(family) = family_of(db, id).await? else {
+        return Ok(None);
+    };
+    sqlx::query!(
         "update tag_mappings set customer_id = $2, lago_subscription_external_id = $3, display_name = $4, notes = $5,
            active = $6, made_for = null, updated_at = $7
          where id = $1",
@@ -142,20 +147,41 @@ pub async fn update(
     )
     .execute(&mut *db)
     .await?;
-    if changed.rows_affected() == 0 {
-        return Ok(None);
-    }
     let children = hand_down(db, id, now).await?;
+    family.remember(db, now).await?;
     Ok(Some(Changed { id, children }))
 }
 
 /// Deletes a mapping and those of its descendants that were made with it; `None` if there is no such mapping.
-pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<Option<Changed>> {
+pub async fn delete(
+    db: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Changed>> {
+    let Some(family) = family_of(db, id).await? else {
+        return Ok(None);
+    };
     let children = children(db, id).await?;
-    let deleted = sqlx::query!("delete from tag_mappings where id = $1", id)
-        .execute(db)
+    sqlx::query!("delete from tag_mappings where id = $1", id)
+        .execute(&mut *db)
         .await?;
-    Ok((deleted.rows_affected() > 0).then_some(Changed { id, children }))
+    family.remember(db, now).await?;
+    Ok(Some(Changed { id, children }))
+}
+
+/// The token of a mapping and those below it, with whom they charge on, before something of it changes; `None` if there is
+/// no such mapping. Whoever changes it too waits.
+async fn family_of(db: &mut PgConnection, id: Uuid) -> Result<Option<past_accounts::Family>> {
+    let token = sqlx::query_scalar!(
+        "select id_token from tag_mappings where id = $1 for update",
+        id
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    match token {
+        Some(token) => Ok(Some(past_accounts::family(db, &token).await?)),
+        None => Ok(None),
+    }
 }
 
 /// The tokens whose mappings were made with `id`.
@@ -435,10 +461,10 @@ mod tests {
         assert_eq!(payer(&mut db, "CAR").await, None);
         assert_eq!(payer(&mut db, "TRAILER").await.as_deref(), Some("bolt"));
 
-        let deleted = delete(&mut db, van.id).await.unwrap().unwrap();
+        let deleted = delete(&mut db, van.id, now()).await.unwrap().unwrap();
         assert_eq!(deleted.children, ["TRAILER"]);
         assert_eq!(count(&mut db).await.unwrap(), (2, 0));
-        assert_eq!(delete(&mut db, van.id).await.unwrap(), None);
+        assert_eq!(delete(&mut db, van.id, now()).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use store::{
-    Scoped, customers,
+    Scoped, customers, past_accounts,
     tag_mappings::{self, Changed, Mapping, NewMapping},
 };
 use uuid::Uuid;
@@ -76,7 +76,7 @@ pub(crate) async fn put(
     State(app): State<AppState>,
     viewer: Viewer,
     Segment(id): Segment,
-    fields: Fields,
+    mut fields: Fields,
 ) -> Result<Json<Value>> {
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
@@ -89,10 +89,16 @@ pub(crate) async fn put(
         notes: before.notes.clone(),
         active: before.active,
     };
+    let also_before = fields
+        .read("also_before", "true or false", Value::as_bool)
+        .unwrap_or(false);
     let new = read(&app, &mut db, fields, kept).await?;
     let changed = tag_mappings::update(&mut db, before.id, &new, now)
         .await?
         .ok_or_else(no_such_mapping)?;
+    if also_before {
+        past_accounts::forget(&mut db, &new.id_token).await?;
+    }
     let detail = json!({
         "customer_id": { "before": before.customer_id, "after": new.customer_id },
         "active": { "before": before.active, "after": new.active }, "children": changed.children.len(),
@@ -118,7 +124,7 @@ pub(crate) async fn delete(
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
     let before = found(&mut db, &id).await?;
-    let deleted = tag_mappings::delete(&mut db, before.id)
+    let deleted = tag_mappings::delete(&mut db, before.id, now)
         .await?
         .ok_or_else(no_such_mapping)?;
     let detail = json!({ "id_token": before.id_token, "children": deleted.children.len() });

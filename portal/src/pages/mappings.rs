@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{
     Scoped,
     customers::{self, Customer},
-    holds,
+    holds, past_accounts,
     tag_mappings::{self, Changed, Mapping, NewMapping},
 };
 use uuid::Uuid;
@@ -290,6 +290,9 @@ pub async fn change(
         let changed = tag_mappings::update(&mut db, id, &new, now)
             .await?
             .ok_or_else(no_such_mapping)?;
+        if form.checked("also_before") {
+            past_accounts::forget(&mut db, &mapping.id_token).await?;
+        }
         let detail = form.changes(&before);
         let entry = viewer.did(now, "mapping.change", format!("mapping/{id}"), detail);
         store::audit::record(&mut db, &entry).await?;
@@ -339,7 +342,7 @@ pub async fn delete(State(app): State<AppState>, viewer: Viewer, Id(id): Id) -> 
     let now = app.clock.now();
     let mut db = viewer.scope.begin(&app.pool).await?;
     let mapping = found(&mut db, id).await?;
-    let deleted = tag_mappings::delete(&mut db, id)
+    let deleted = tag_mappings::delete(&mut db, id, now)
         .await?
         .ok_or_else(no_such_mapping)?;
     let detail = json!({"id_token": mapping.id_token, "children": deleted.children.len()});

@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Method, StatusCode},
 };
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use service::config::{Lago, LagoApi, Secret};
 use simulators::lago::Handle;
@@ -14,6 +15,7 @@ use store::{
         runs::{self, Cause, Line, Tally},
         state::{self, NewEvent},
     },
+    past_accounts,
     people::Role,
 };
 use uuid::Uuid;
@@ -55,6 +57,13 @@ async fn token(portal: &Portal, token: &str, parent: Option<&str>) {
     id_tokens::put(&mut db, &token, portal.clock.now())
         .await
         .unwrap();
+}
+
+/// Who pays for what this token charged an hour ago, if that is not simply whoever has it today.
+async fn payer_before(portal: &Portal, token: &str) -> Option<Uuid> {
+    let mut db = portal.db.pool.acquire().await.unwrap();
+    let asked = [(token, portal.clock.now() - TimeDelta::hours(1))];
+    past_accounts::payers(&mut db, &asked).await.unwrap()[0]
 }
 
 #[tokio::test]
@@ -151,6 +160,15 @@ async fn a_token_is_mapped_switched_off_and_deleted_with_its_children() {
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
     let list = admin.get("/mappings").await.body;
     assert!(list.contains("All vans (child of FLEET)") && list.contains("first active"));
+    assert!(payer_before(&portal, "VAN").await.is_some());
+    let page = admin.get(&path).await;
+    let said = format!(
+        "_seen={}&customer={customer}&display_name=All+vans&active=yes&also_before=yes",
+        seen(&page)
+    );
+    let saved = admin.post(&path, &said).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    assert_eq!(payer_before(&portal, "VAN").await, None);
 
     let deleted = admin.post(&format!("{path}/delete"), "").await;
     assert_eq!(deleted.status, StatusCode::SEE_OTHER);
@@ -164,6 +182,7 @@ async fn a_token_is_mapped_switched_off_and_deleted_with_its_children() {
         actions,
         [
             "mapping.delete",
+            "mapping.change",
             "mapping.change",
             "mapping.change",
             "mapping.create"
@@ -232,6 +251,13 @@ async fn programs_map_tokens_too() {
         ),
         (&Value::Null, &false.into(), &"acme".into())
     );
+    // Who paid pays for what was charged before, until somebody says otherwise.
+    assert!(payer_before(&portal, "van").await.is_some());
+    let changed = key
+        .json(Method::PUT, &path, &json!({"also_before": true}))
+        .await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    assert_eq!(payer_before(&portal, "van").await, None);
     let gone = key
         .send(Method::DELETE, &path, None, Default::default())
         .await;

@@ -182,7 +182,8 @@ pub async fn open_tokens(db: &mut PgConnection) -> Result<Vec<(String, i64)>> {
         .collect())
 }
 
-/// Open sessions of `tokens` after `after`, by id, at most `limit`, without those on a document here.
+/// Open sessions of `tokens` after `after`, by id, at most `limit`, without those on a document here,
+/// and those that ended on the account of somebody who pays here.
 pub async fn open(
     db: &mut PgConnection,
     tokens: &[String],
@@ -206,6 +207,10 @@ pub async fn open(
              order by m.at desc limit 1) m on true
            where not s.finalised and s.id_token = any ($1) and s.session_id > $2
              and not exists (select from invoiced_sessions i where i.session_id = s.session_id)
+             and not exists (
+               select from past_accounts p join customers c on c.id = p.customer_id
+               where s.billed_wh is null and x.stopped_at is not null
+                 and p.id_token = s.id_token and p.until > x.started_at and c.lago_external_id is null)
            order by s.session_id limit $3"#,
         tokens,
         after,
