@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check sqlx peer bench chaos fuzz conformance-mutant
+.PHONY: help setup run test check sqlx peer bench chaos properties fuzz conformance-mutant
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ conformance-mutant: ## Play every scenario against a server that only answers: e
 
 chaos: ## Kill the server and Postgres under load for an hour or two and compare (docs/chaos.md; ARGS='--kills 20')
 	scripts/chaos $(ARGS)
+
+properties: ## Try the properties of prices and invoices on a million random cases each, for an hour (CASES=1000000)
+	PROPTEST_CASES=$(or $(CASES),1000000) cargo test --release --package billing --lib price::tests::properties
+	PROPTEST_CASES=$(or $(CASES),1000000) cargo test --release --package billing --test invoices the_total_is_the_sum
 
 fuzz: ## Fuzz what reads from the wire, a minute each (installs cargo-fuzz; SECONDS=60)
 	scripts/fuzz $(or $(SECONDS),60)
