@@ -242,7 +242,8 @@ impl Found {
             let pairs = [("net", min.net, max.net), ("total", min.total, max.total)];
             for (name, min, max) in pairs {
                 self.unless(min.zip(max).is_none_or(|(min, max)| min <= max), || {
-                    let expected = format!("no more than max_price.{name}");
+                    let most = max.unwrap_or_default();
+                    let expected = format!("no more than the most that a session costs, {most}");
                     let at = format!("/min_price/{name}");
                     Problem::new(at, min.unwrap_or_default(), expected)
                 });

@@ -269,7 +269,7 @@ fn what_makes_no_sense_is_named() {
         (
             "/max_price/total".into(),
             json!("0.59"),
-            "no more than max_price.total",
+            "no more than the most that a session costs, 0.59",
         ),
         (
             "/max_price/total".into(),

@@ -1,5 +1,7 @@
 //! What is issued, to whom, under which number; and how it is taken back.
 
+use std::sync::Arc;
+
 use billing::{
     invoice::{
         Party, Refused,
@@ -21,6 +23,7 @@ use store::{
     tag_mappings::{self, NewMapping},
     testing::{TestDb, database},
 };
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{at, day, now};
@@ -631,10 +634,13 @@ async fn two_hundred_that_issue_at_once_leave_no_gap() {
         let began = now() - TimeDelta::hours(1 + i64::try_from(n).unwrap());
         sessions.push(shop.sale("04A1", began, 1_000, "0.50").await);
     }
+    // They stand in line for a connection as long as it takes, not as long as the pool has patience.
+    let line = Arc::new(Semaphore::new(8));
     let mut tasks = tokio::task::JoinSet::new();
     for (n, session) in sessions.into_iter().enumerate() {
-        let pool = pool.clone();
+        let (pool, line) = (pool.clone(), line.clone());
         tasks.spawn(async move {
+            let _turn = line.acquire().await.unwrap();
             let mut tx = pool.begin().await.unwrap();
             issue::receipt(&mut tx, session, None, Actor::Cli, now())
                 .await
