@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Refused;
 use crate::books;
 
-/// No payment is greater: one that is was mistyped, and nobody may change the books.
+/// No payment is greater: one that is was mistyped, and nobody may change the books. 10^12, in words of 32 bits.
 const MOST: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
 /// Nobody pays longer before the invoice.
 const EARLIEST: Days = Days::new(366);

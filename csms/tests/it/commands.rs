@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use store::commands::{Command, NewCommand};
 use store::disturb::{Blow, Moment};
-use store::{Room, Scope};
+use store::stations::Station;
+use store::{Connection, Room, Scope};
 use uuid::Uuid;
 
 use crate::support::{Server, eventually, noon};
@@ -20,10 +21,22 @@ pub async fn queue_at(
     raw: bool,
 ) -> Uuid {
     let mut db = server.db.pool.acquire().await.unwrap();
-    let found = store::lookup::stations(&mut db, &[identity.to_owned()])
-        .await
-        .unwrap();
-    let station = found[0].as_ref().unwrap();
+    let station = station(&mut db, identity).await;
+    queue_with(&mut db, &station, (action, &payload), raw).await
+}
+
+pub async fn station(db: &mut Connection, identity: &str) -> Station {
+    let found = store::lookup::stations(db, &[identity.to_owned()]).await;
+    found.unwrap().pop().flatten().unwrap()
+}
+
+/// In a transaction that does more.
+pub async fn queue_with(
+    db: &mut Connection,
+    station: &Station,
+    (action, payload): (&str, &Value),
+    raw: bool,
+) -> Uuid {
     let payload = payload.to_string();
     let command = NewCommand {
         station_id: station.id,
@@ -37,9 +50,7 @@ pub async fn queue_at(
         rerun_of: None,
         task_id: None,
     };
-    store::commands::queue(&mut db, &command, noon())
-        .await
-        .unwrap()
+    store::commands::queue(db, &command, noon()).await.unwrap()
 }
 
 pub async fn command(server: &Server, id: Uuid) -> Command {

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use store::commands::NewCommand;
 use store::files::{self, Purpose};
 use store::station_jobs::{self, Kind, NewJob};
 use uuid::Uuid;
 
+use crate::commands;
 use crate::support::{Server, noon};
 
 /// What is wanted of the station.
@@ -25,29 +25,13 @@ pub struct Wanted<'a> {
 pub async fn make(server: &Server, wanted: Wanted<'_>) -> (Uuid, i32) {
     let Wanted { kind, action, .. } = wanted;
     let mut db = server.db.pool.begin().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()]).await;
-    let station = found.unwrap().pop().flatten().unwrap();
+    let station = commands::station(&mut db, "CP1").await;
     let request_id = station_jobs::next_request_id(&mut db).await.unwrap();
     let mut payload = wanted.payload;
     if action == "GetLog" || action == "SignedUpdateFirmware" {
         payload["requestId"] = json!(request_id);
     }
-    let payload = payload.to_string();
-    let command = NewCommand {
-        station_id: station.id,
-        site_id: station.site_id,
-        action,
-        payload: &payload,
-        raw: false,
-        actor_kind: "cli",
-        actor_id: None,
-        expires_at: noon() + TimeDelta::minutes(5),
-        rerun_of: None,
-        task_id: None,
-    };
-    let command_id = store::commands::queue(&mut db, &command, noon())
-        .await
-        .unwrap();
+    let command_id = commands::queue_with(&mut db, &station, (action, &payload), false).await;
     let new = NewJob {
         station_id: station.id,
         site_id: station.site_id,

@@ -5,11 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use csms::Options;
 use serde_json::{Value, json};
-use store::commands::{self, NewCommand};
+use store::commands;
 use store::security_events::{self, SecurityEvent};
 use store::station_jobs::{self, Job, JobEvent, Kind};
 use store::{Room, Scope};
 
+use crate::commands::queue;
 use crate::jobs::{Wanted, make};
 use crate::support::{Server, Station, eventually, noon};
 
@@ -392,29 +393,6 @@ async fn certificates(server: &Server) -> Vec<(String, String, String, bool)> {
     found.await.unwrap().into_iter().map(line).collect()
 }
 
-async fn order(server: &Server, action: &str, payload: &Value) {
-    let mut db = server.db.pool.acquire().await.unwrap();
-    let found = store::lookup::stations(&mut db, &["CP1".to_owned()])
-        .await
-        .unwrap();
-    let payload = payload.to_string();
-    let command = NewCommand {
-        station_id: found[0].as_ref().unwrap().id,
-        site_id: None,
-        action,
-        payload: &payload,
-        raw: false,
-        actor_kind: "cli",
-        actor_id: None,
-        expires_at: noon() + TimeDelta::minutes(5),
-        rerun_of: None,
-        task_id: None,
-    };
-    store::commands::queue(&mut db, &command, noon())
-        .await
-        .unwrap();
-}
-
 /// TC_075_1, TC_075_2, TC_076 and TC_078, as far as what is kept of them.
 #[tokio::test]
 async fn what_a_station_installs_lists_and_deletes_is_known() {
@@ -428,14 +406,14 @@ async fn what_a_station_installs_lists_and_deletes_is_known() {
     let serial = certs::Facts::of_pem(&root.certificate).unwrap().serial;
     let root_use = "CentralSystemRootCertificate";
     let install = json!({ "certificateType": root_use, "certificate": root.certificate });
-    order(&server, "InstallCertificate", &install).await;
+    queue(&server, "InstallCertificate", install.clone()).await;
     obey(
         &mut station,
         "InstallCertificate",
         json!({ "status": "Rejected" }),
     )
     .await;
-    order(&server, "InstallCertificate", &install).await;
+    queue(&server, "InstallCertificate", install.clone()).await;
     obey(
         &mut station,
         "InstallCertificate",
@@ -461,24 +439,24 @@ async fn what_a_station_installs_lists_and_deletes_is_known() {
     for algorithm in ["SHA384", "SHA512"] {
         let hash = json!({ "hashAlgorithm": algorithm, "issuerNameHash": "AA", "issuerKeyHash": "BB",
                            "serialNumber": format!("00{serial}") });
-        order(
+        queue(
             &server,
             "GetInstalledCertificateIds",
-            &json!({ "certificateType": root_use }),
+            json!({ "certificateType": root_use }),
         )
         .await;
         let list = json!({ "status": "Accepted", "certificateHashData": [hash] });
         obey(&mut station, "GetInstalledCertificateIds", list).await;
         known(&[(algorithm, serial, true)]).await;
         let delete = json!({ "certificateHashData": hash });
-        order(&server, "DeleteCertificate", &delete).await;
+        queue(&server, "DeleteCertificate", delete.clone()).await;
         obey(
             &mut station,
             "DeleteCertificate",
             json!({ "status": "Failed" }),
         )
         .await;
-        order(&server, "DeleteCertificate", &delete).await;
+        queue(&server, "DeleteCertificate", delete.clone()).await;
         obey(
             &mut station,
             "DeleteCertificate",
@@ -486,7 +464,7 @@ async fn what_a_station_installs_lists_and_deletes_is_known() {
         )
         .await;
         known(&[]).await;
-        order(&server, "InstallCertificate", &install).await;
+        queue(&server, "InstallCertificate", install.clone()).await;
         obey(
             &mut station,
             "InstallCertificate",
@@ -495,10 +473,10 @@ async fn what_a_station_installs_lists_and_deletes_is_known() {
         .await;
         known(&[("SHA256", serial, true)]).await;
     }
-    order(
+    queue(
         &server,
         "GetInstalledCertificateIds",
-        &json!({ "certificateType": root_use }),
+        json!({ "certificateType": root_use }),
     )
     .await;
     obey(

@@ -36,6 +36,7 @@ mod stations;
 #[path = "../support/mod.rs"]
 mod support;
 mod tags;
+mod tariff_form;
 mod tariffs;
 mod theme;
 mod waiting;
